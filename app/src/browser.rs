@@ -114,6 +114,18 @@ impl PickedFile {
         }
     }
 
+    /// The last bytes of the content, or all of a smaller one.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) async fn read_end(&self, num_bytes: usize) -> Result<ArrayBuffer, String> {
+        let size = self.size_bytes();
+        match self.blob.slice_with_f64_and_f64((size - num_bytes as f64).max(0.0), size) {
+            Ok(end) => self.read_blob(&end).await,
+            Err(error) => Err(self.unreadable(&error)),
+        }
+    }
+
     async fn read_blob(&self, blob: &Blob) -> Result<ArrayBuffer, String> {
         let buffer = JsFuture::from(blob.array_buffer()).await;
         buffer.map(JsCast::unchecked_into).map_err(|error| self.unreadable(&error))
@@ -161,13 +173,25 @@ pub(crate) fn focus_element(id: &str) {
     }
 }
 
-/// Gives the focus to the element `else_on` if the one inside `within` that has it now is about to be removed.
+/// Id of the heading of every step.
+const PAGE_TITLE_ID: &str = "page-title";
+
+/// Gives the focus to an element; where that is not there, to the heading of the page.
+fn focus_element_or_heading(id: &str) {
+    focus_element(id);
+    if is_focus_lost() {
+        focus_element(PAGE_TITLE_ID);
+    }
+}
+
+/// Gives the focus to the element `else_on`, or else to the heading of the page, if the one inside `within` that has it now is about to be
+/// removed.
 pub(crate) fn keep_focus(within: &str, else_on: &'static str) {
     let Some(element) = document().get_element_by_id(within) else { return };
     if let Some(focused) = document().active_element().filter(|focused| element.contains(Some(focused))) {
         after(0, move || {
             if !focused.is_connected() {
-                focus_element(else_on);
+                focus_element_or_heading(else_on);
             }
         });
     }
@@ -176,20 +200,37 @@ pub(crate) fn keep_focus(within: &str, else_on: &'static str) {
 /// Returns a call that gives the focus back to the control that has it now, or to the one built in its place, if nothing
 /// has it by then. Controls are told apart by their test ids.
 pub(crate) fn focus_keeper() -> impl FnOnce() {
-    let id = document().active_element().and_then(|focused| focused.get_attribute("data-testid"));
-    move || {
-        after(0, move || {
-            let Some(id) = id.filter(|_| is_focus_lost()) else { return };
-            let found = document().query_selector(&format!("[data-testid=\"{id}\"]")).ok().flatten();
-            if let Some(element) = found.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
-                // An element that can't take focus is left alone.
-                let _ = element.focus();
-            }
-        });
+    let id = focused_control();
+    move || after(0, move || focus_control_if_lost(id.as_deref()))
+}
+
+/// The test id of the control that has the focus.
+pub(crate) fn focused_control() -> Option<String> {
+    document().active_element().and_then(|focused| focused.get_attribute("data-testid"))
+}
+
+/// Gives the focus back to a control that had it before something asked, which is about to be removed; where it can't take the focus,
+/// to the element `else_on`.
+pub(crate) fn give_focus_back(control: Option<String>, else_on: &'static str) {
+    after(0, move || {
+        focus_control_if_lost(control.as_deref());
+        if is_focus_lost() {
+            focus_element(else_on);
+        }
+    });
+}
+
+fn focus_control_if_lost(id: Option<&str>) {
+    let Some(id) = id.filter(|_| is_focus_lost()) else { return };
+    let found = document().query_selector(&format!("[data-testid=\"{id}\"]")).ok().flatten();
+    if let Some(element) = found.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+        // An element that can't take focus is left alone.
+        let _ = element.focus();
     }
 }
 
-/// As [`focus_keeper`]; where the control was inside `within` and none is built in its place, the element `else_on` gets the focus.
+/// As [`focus_keeper`]; where the control was inside `within` and none is built in its place, the element `else_on` gets the focus, or
+/// else the heading of the page.
 pub(crate) fn focus_keeper_within(within: &'static str, else_on: &'static str) -> impl FnOnce() {
     let element = document().get_element_by_id(within);
     let focused = document().active_element();
@@ -200,7 +241,7 @@ pub(crate) fn focus_keeper_within(within: &'static str, else_on: &'static str) -
         if is_within {
             after(0, move || {
                 if is_focus_lost() {
-                    focus_element(else_on);
+                    focus_element_or_heading(else_on);
                 }
             });
         }

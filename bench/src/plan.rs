@@ -13,7 +13,7 @@ use burn::tensor::Device;
 use clap::{Args, ValueEnum};
 use hone_core::config::{Dtype, LoraConfig, RunConfig};
 use hone_core::kernels::{kernels_of, num_threads};
-use hone_core::plan::{BatchShape, Batches, Inputs, Kernels, Limits, Measured, estimate, predict};
+use hone_core::plan::{Alternatives, BatchShape, Batches, Inputs, Kernels, Limits, Measured, estimate, predict};
 use hone_core::task::HeadKind;
 use hone_tests::devices::DeviceName;
 use serde_json::{Value, json};
@@ -220,7 +220,7 @@ impl Case<'_> {
         let batches = self.batches(self.shape.batch);
         let inputs =
             Inputs { file_bytes: code_bytes().unwrap_or(0) + training.batch_bytes(), ..self.inputs(&shape, &batches) };
-        let said = estimate(&inputs, &self.run, Some(measured), Limits::default(), (false, &[]));
+        let said = estimate(&inputs, &self.run, Some(measured), Limits::default(), Alternatives::default());
         (said.secs.map(|secs| secs * 1000.0), said.bytes)
     }
 

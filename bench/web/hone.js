@@ -3,10 +3,11 @@
 
 import { LORA, readsImages, rowsFile, taskOf } from "./peers/weights.js";
 
-/** One line to the worker: requests with replies, and a listener for events. */
+/** One line to the worker: requests with replies, and listeners for events and for checkpoints that were written. */
 class Line {
-  constructor(onEvent, hide, defaultLimits) {
+  constructor(onEvent, onSaved, hide, defaultLimits) {
     this.onEvent = onEvent;
+    this.onSaved = onSaved;
     this.waiting = new Map();
     this.nextId = 0;
     const script = defaultLimits ? "/default_limits_worker.js" : "/counting_worker.js";
@@ -22,6 +23,7 @@ class Line {
         if (message.ready) resolve();
         else if (message.reply) this.answer(message.reply);
         else if (message.event) this.onEvent(message.event, data.counts);
+        else if (message.checkpoint_written) this.onSaved();
         else if (message.failed) this.reject(new Error(message.failed.problem.message));
       };
     });
@@ -109,10 +111,10 @@ async function run({ folder, shape, files, method, backend, steps, protocol, mem
   const measureMemory = async (step) => {
     await line.request("pause");
     const { memory: bytes } = await line.request("memory");
-    memory.push({ step, ...bytes, script: await scriptBytes() });
+    memory.push({ step, ...bytes, script: await scriptBytes(), saved });
     await line.request("resume");
   };
-  let [reached, measuring] = [0, Promise.resolve()];
+  let [reached, measuring, saved] = [0, Promise.resolve(), 0];
   const line = new Line(({ event: named, elapsed_secs: secs }, counts) => {
     const [kind, fields] = Object.entries(named)[0];
     const event = { event: kind, ...fields };
@@ -124,7 +126,7 @@ async function run({ folder, shape, files, method, backend, steps, protocol, mem
       reached = event.step;
       if (memoryAt.includes(event.step)) measuring = measuring.then(() => measureMemory(event.step));
     }
-  }, hide, defaultLimits);
+  }, () => (saved += 1), hide, defaultLimits);
   await line.ready;
   const opened = performance.now();
   const { device } = await line.request({ open_device: { prefer: backend } });

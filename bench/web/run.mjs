@@ -115,8 +115,36 @@ async function measureMemory(label, name, method, backends) {
     const memoryAt = [...[20, 100, 300, 1000].filter((step) => step < memorySteps), memorySteps];
     const { memory, device } = await hone({ ...generate(name, memorySteps), method, backend, protocol: null, memoryAt });
     (measured[`memory ${backend}, ${label}`] ??= []).push({ memory, device });
-    console.error(`memory ${backend}, ${label}: ${JSON.stringify(memory)}`);
+    for (const line of memoryLines(memory)) console.error(`memory ${backend}, ${label}: ${line}`);
   }
+}
+
+/** How much a kind of memory may have grown since step 100: issue 12, section 3. */
+const MOST_GROWTH = 0.02;
+
+/** What a run holds; builds before ADR 49 do not say it. */
+function heldWords(held, mb) {
+  if (!held) return "held: not told";
+  const { weights, optimizer, best, state, num_states: states } = held;
+  const parts = `weights ${mb(weights)}, moments ${mb(optimizer)}, best ${mb(best)}, ${states} state ${mb(state)}`;
+  return `held ${mb(weights + optimizer + best + state)} (${parts})`;
+}
+
+/** A line for each measurement, and what grew since step 100: all of the worker's wasm, and what of it a run is known to hold. */
+function memoryLines(memory) {
+  const mb = (bytes) => (bytes === null ? "unknown" : `${(bytes / 1e6).toFixed(2)} MB`);
+  const line = ({ step, wasm, script, gpu_in_use: used, gpu_reserved: reserved, held, saved }) => {
+    const gpu = reserved > 0 ? `, GPU ${mb(used)} of ${mb(reserved)}` : "";
+    return `step ${step}: wasm ${mb(wasm)}, script ${mb(script)}${gpu}; ${heldWords(held, mb)}; saved ${saved} times`;
+  };
+  const at100 = memory.find(({ step }) => step >= 100);
+  const grown = (kind) => {
+    const [from, to] = [at100?.[kind], memory.at(-1)[kind]];
+    if (!from || !to || at100 === memory.at(-1)) return [];
+    const share = to / from - 1;
+    return [`${kind} ${(100 * share).toFixed(2)} % since step ${at100.step}${share > MOST_GROWTH ? " (TOO MUCH)" : ""}`];
+  };
+  return [...memory.map(line), ["wasm", "script", "gpu_in_use"].flatMap(grown).join(", ")].filter(Boolean);
 }
 
 try {

@@ -45,6 +45,12 @@ use share::ShareArgs;
 pub(crate) use sweep::SweepArgs;
 pub(crate) use using::{CompareArgs, EvalArgs, ExportArgs, GenerateArgs, PredictArgs};
 
+/// The output folder of a command that writes none: it is looked at by nobody.
+const NO_OUTPUT: &str = ".";
+
+/// What computes where nothing was typed.
+const AUTO: &str = "auto";
+
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -128,8 +134,9 @@ pub(crate) struct TrainArgs {
     /// gets a folder for each, here topic, which is a model like any other to eval and predict
     #[arg(long, value_name = "NAME:TASK:FILE", value_parser = parse_part)]
     pub(crate) part: Vec<PartArg>,
-    /// Folder for the tuned model
-    #[arg(long, value_name = "DIR")]
+    /// Folder for the tuned model; not needed where nothing is written (--plan, --find-learning-rate)
+    #[arg(long, value_name = "DIR", default_value = NO_OUTPUT, hide_default_value = true)]
+    #[arg(required_unless_present_any = ["plan", "find_learning_rate"])]
     pub(crate) output: PathBuf,
     /// Job file (hone.json) whose settings are the base; flags given here win
     #[arg(long, value_name = "FILE")]
@@ -144,6 +151,10 @@ pub(crate) struct TrainArgs {
     /// Go on from the checkpoint that an interrupted run left in --output
     #[arg(long)]
     pub(crate) resume: bool,
+    /// With --resume: compute each batch in twice as many parts, in about half the memory and with the same steps; for a run that
+    /// the system ended when memory ran out
+    #[arg(long, requires = "resume")]
+    pub(crate) cut_batches: bool,
     /// Say what the run would take, steps, minutes and memory, from two steps that are timed, and stop
     #[arg(long, conflicts_with_all = ["resume", "part"])]
     pub(crate) plan: bool,
@@ -250,6 +261,12 @@ impl TrainArgs {
         };
         problems.extend(self.problems_of_parts());
         problems.extend(self.problems_of_project());
+        if self.find_learning_rate {
+            let of_rates = ["learning_rate", "lr_scheduler_type", "warmup_ratio"].into_iter();
+            let typed = of_rates.filter(|name| draft.typed(name).is_some()).map(flag_of);
+            let why = "has no effect with --find-learning-rate, which raises the rate by itself";
+            problems.extend(typed.map(|flag| format!("{flag}: {why}")));
+        }
         if self.resume {
             if !self.part.is_empty() {
                 problems.push("--part: --resume takes the tasks and their files from the checkpoint".into());

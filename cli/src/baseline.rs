@@ -69,7 +69,11 @@ pub(crate) fn open_labeled(
         .load_model(model.source, model.folder)
         .with_context(|| format!("can't use the model in {}", model.dir.display()))?;
     let Some(&task) = info.tasks.iter().find(|task| task.spec().gives_one_label()) else {
-        bail!("this {} model has no head that gives one label: {}", info.model_type, model.dir.display());
+        bail!(
+            "this {} model has no head that gives one label, choose another: {}",
+            info.model_type,
+            model.dir.display()
+        );
     };
     let unused = unused_columns(read, task);
     if !unused.is_empty() {

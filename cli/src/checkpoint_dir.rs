@@ -1,8 +1,9 @@
 //! `OUTPUT/checkpoint`: what a run needs to go on after Ctrl-C, a crash or a power cut.
 //!
-//! A checkpoint is written beside the old one and swapped in by renaming, so that one whole checkpoint is always there.
-//! Beside the core's files lies `inputs.json`: the paths that `--resume` needs and that a job file rightly leaves out; and
-//! `checksums.json`, by which a damaged file is known before anything is trained from it.
+//! A checkpoint is written beside the one before and takes its place by renaming, so that one whole checkpoint is always there. The one
+//! before stays as `checkpoint.old`: where the newest is damaged, a run goes on from that one. Beside the core's files lies
+//! `inputs.json`: the paths that `--resume` needs and that a job file rightly leaves out; and `checksums.json`, by which a damaged file is
+//! known before anything is trained from it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +11,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use hone_core::checkpoint::{CheckpointError, FilePiece, FileStream};
 use hone_core::folder::Folder;
 use hone_core::hub::sha256_hex;
@@ -21,7 +22,8 @@ use sha2::{Digest, Sha256};
 
 use crate::device::DeviceChoice;
 use crate::failure::io_error;
-use crate::output::{make_dir, read_all, remove_dir};
+use crate::output::{make_dir, read_all, remove_dir, sync_names};
+use crate::progress::say;
 
 const DIR: &str = "checkpoint";
 const PART: &str = "checkpoint.part";
@@ -71,10 +73,50 @@ pub(crate) struct Inputs {
     pub(crate) elapsed_secs: f64,
 }
 
-/// The newest whole checkpoint in an output folder.
+/// The newest checkpoint in an output folder.
 pub(crate) fn find(output: &Path) -> Option<PathBuf> {
-    // A crash between the two renames of `write` leaves only the old one.
-    [DIR, OLD].iter().map(|name| output.join(name)).find(|dir| dir.join(INPUTS).is_file())
+    all(output).next()
+}
+
+/// The checkpoints of an output folder, the newest first. A crash between the two renames of `write` leaves only the one before.
+fn all(output: &Path) -> impl Iterator<Item = PathBuf> {
+    [DIR, OLD].map(|name| output.join(name)).into_iter().filter(|dir| is_checkpoint(dir))
+}
+
+fn is_checkpoint(dir: &Path) -> bool {
+    dir.join(INPUTS).is_file()
+}
+
+/// A checkpoint that was read: where it lies, the core's folder and the paths.
+pub(crate) struct Found {
+    pub(crate) dir: PathBuf,
+    pub(crate) folder: Folder,
+    pub(crate) inputs: Inputs,
+}
+
+/// Reads the newest checkpoint that is as it was written, to go on from it; `None` where there is none. Where the newest is damaged it
+/// says so, takes the one before, and moves the damaged one out of its way.
+///
+/// # Errors
+/// When there are some and none is as it was written: all of them stay.
+pub(crate) fn read_newest(output: &Path) -> anyhow::Result<Option<Found>> {
+    let mut damage: Option<anyhow::Error> = None;
+    for dir in all(output) {
+        match (read(&dir), damage) {
+            (Ok((folder, inputs)), None) => return Ok(Some(Found { dir, folder, inputs })),
+            (Ok((folder, inputs)), Some(error)) => {
+                let (newest, part) = (output.join(DIR), output.join(PART));
+                remove_dir(&part)?;
+                fs::rename(&newest, &part).map_err(|e| io_error("move the damaged checkpoint away", &e, &newest))?;
+                let step = inputs.step;
+                say(&format!("warning: {error:#}; the run goes on from the checkpoint before it, at step {step}"));
+                return Ok(Some(Found { dir, folder, inputs }));
+            }
+            (Err(error), None) => damage = Some(error),
+            (Err(error), Some(newest)) => damage = Some(anyhow!("{newest:#}; and the one before: {error:#}")),
+        }
+    }
+    damage.map_or(Ok(None), Err)
 }
 
 /// The step a checkpoint was written at, if it says so.
@@ -88,23 +130,32 @@ pub(crate) fn steps_of(checkpoint: &Path) -> Option<(u32, Option<u32>)> {
     serde_json::from_slice::<Inputs>(&bytes).ok().map(|inputs| (inputs.step, inputs.total_steps))
 }
 
-/// Writes a checkpoint, while its weights are read from the device, and returns where it lies.
+/// Writes a checkpoint, while its weights are read from the device, and returns where it lies. The one before stays beside it.
 ///
 /// # Errors
-/// When the disk refuses, or the device fails; the earlier checkpoint is then still there.
+/// When the disk refuses, or the device fails; the newest checkpoint is then still there. Where it is the disk that refuses, the one before
+/// that makes room for the next attempt.
 pub(crate) async fn write(output: &Path, mut files: FileStream, inputs: &Inputs) -> anyhow::Result<PathBuf> {
     let (dir, part, old) = (output.join(DIR), output.join(PART), output.join(OLD));
     files.insert(INPUTS, serde_json::to_vec_pretty(inputs).context("can't describe the run's inputs")?);
     remove_dir(&part)?;
-    write_pieces(files, &part).await.inspect_err(|_| drop(fs::remove_dir_all(&part)))?;
+    let written = write_pieces(files, &part).await;
+    written.inspect_err(|error| {
+        drop(fs::remove_dir_all(&part));
+        if is_checkpoint(&dir) && error.downcast_ref::<SessionError>().is_none() {
+            drop(fs::remove_dir_all(&old));
+        }
+    })?;
+    sync_names(&part);
     let rename =
         |from: &Path, to: &Path| fs::rename(from, to).map_err(|e| io_error("put the checkpoint in place", &e, to));
-    if dir.exists() {
+    if is_checkpoint(&dir) {
         remove_dir(&old)?;
         rename(&dir, &old)?;
     }
+    remove_dir(&dir)?; // what is there is no checkpoint
     rename(&part, &dir)?;
-    remove_dir(&old)?;
+    sync_names(output);
     Ok(dir)
 }
 
@@ -177,7 +228,7 @@ impl HashedFile {
 ///
 /// # Errors
 /// When it can't be read, or a file in it is not as it was written.
-pub(crate) fn read(checkpoint: &Path) -> anyhow::Result<(Folder, Inputs)> {
+fn read(checkpoint: &Path) -> anyhow::Result<(Folder, Inputs)> {
     let mut folder = read_all(checkpoint)?;
     let sums = folder.remove(CHECKSUMS);
     let sums = sums.with_context(|| format!("no {CHECKSUMS} in the checkpoint: {}", checkpoint.display()))?;
@@ -199,6 +250,14 @@ pub(crate) fn read(checkpoint: &Path) -> anyhow::Result<(Folder, Inputs)> {
     let inputs = serde_json::from_slice(&bytes)
         .with_context(|| format!("can't read {INPUTS} of the checkpoint: {}", checkpoint.display()))?;
     Ok((folder, inputs))
+}
+
+/// Removes the checkpoint before the newest: of many runs that wait, each has one.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn drop_older(output: &Path) -> anyhow::Result<()> {
+    if is_checkpoint(&output.join(DIR)) { remove_dir(&output.join(OLD)) } else { Ok(()) }
 }
 
 /// Removes every trace of a checkpoint: the run is over, or starts anew.
@@ -279,6 +338,37 @@ mod tests {
         assert_eq!(step_of(&find(output.path()).expect("is there")), Some(2));
     }
 
+    fn step_of_newest(output: &Path) -> Option<u32> {
+        read_newest(output).expect("one is whole").map(|found| found.inputs.step)
+    }
+
+    #[test]
+    fn a_damaged_checkpoint_makes_way_for_the_one_before() {
+        let output = tempfile::tempdir().expect("a temporary folder");
+        let output = output.path();
+        assert_eq!(step_of_newest(output), None);
+        for (step, text) in [(1, "one"), (2, "two"), (3, "three")] {
+            write_state(output, text, step);
+        }
+        assert_eq!(step_of_newest(output), Some(3));
+        let damage = |dir: &str| fs::write(output.join(dir).join("state.bin"), "other").expect("writes");
+        damage(DIR);
+        assert_eq!(step_of_newest(output), Some(2));
+        // From now on it is the newest, which the next one is written beside.
+        assert_eq!(step_of(&find(output).expect("is there")), Some(2));
+        write_state(output, "three again", 3);
+        assert_eq!(read(&output.join(OLD)).expect("it is whole").1.step, 2);
+        assert!(!output.join(PART).exists(), "the damaged one is gone");
+
+        // Nothing is taken away where all are damaged: a disk may be repaired.
+        damage(DIR);
+        damage(OLD);
+        let message = read_newest(output).err().expect("none is whole").to_string();
+        assert!(message.matches("state.bin of the checkpoint is damaged").count() == 2, "{message}");
+        assert!(message.contains("; and the one before: ") && message.ends_with("checkpoint.old"), "{message}");
+        assert!(output.join(DIR).exists() && output.join(OLD).exists());
+    }
+
     #[test]
     fn a_flipped_bit_is_found_and_named() {
         let output = tempfile::tempdir().expect("a temporary folder");
@@ -295,6 +385,43 @@ mod tests {
         assert!(read(&dir).expect_err("a file is gone").to_string().contains("state.bin is missing"));
         fs::remove_file(dir.join(CHECKSUMS)).expect("removes");
         assert!(read(&dir).expect_err("nothing to check by").to_string().contains(CHECKSUMS));
+    }
+
+    #[test]
+    fn a_disk_that_takes_no_more_leaves_the_checkpoint_before() {
+        let output = tempfile::tempdir().expect("a temporary folder");
+        write_state(output.path(), "one", 1);
+        // Of two files the second can't be written: its folder is not there.
+        let files = || -> Folder {
+            let files = [("a.bin", "1"), ("no/such/folder.bin", "2")].into_iter();
+            files.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())).collect()
+        };
+        let message = block_on(write(output.path(), files().into(), &inputs(2))).expect_err("refused").to_string();
+        assert!(message.starts_with("can't write the file: ") && message.ends_with("folder.bin"), "{message}");
+        let found = find(output.path()).expect("the one before is there");
+        assert_eq!(read(&found).expect("it is whole"), (state("one"), inputs(1)));
+        assert!(!output.path().join(PART).exists(), "half of one takes no room");
+
+        // Nor does the one before that, where there is not room enough for three.
+        write_state(output.path(), "two", 2);
+        assert!(output.path().join(OLD).exists());
+        block_on(write(output.path(), files().into(), &inputs(3))).expect_err("refused");
+        assert!(!output.path().join(OLD).exists());
+        assert_eq!(read(&find(output.path()).expect("the newest is there")).expect("it is whole").1, inputs(2));
+    }
+
+    #[test]
+    fn a_run_that_waits_keeps_its_newest_checkpoint_alone() {
+        let output = tempfile::tempdir().expect("a temporary folder");
+        let output = output.path();
+        for (step, text) in [(1, "one"), (2, "two")] {
+            write_state(output, text, step);
+        }
+        drop_older(output).expect("removes");
+        assert_eq!((step_of_newest(output), output.join(OLD).exists()), (Some(2), false));
+        fs::rename(output.join(DIR), output.join(OLD)).expect("as a crash between two renames leaves it");
+        drop_older(output).expect("there is nothing to remove");
+        assert_eq!(step_of_newest(output), Some(2));
     }
 
     #[test]

@@ -1,104 +1,23 @@
 //! `hone compare`: whether one of two models is better on the same rows, or was lucky.
 //!
-//! In: two files of JSON Lines, a line a row, as `hone eval --predictions` writes them: `row`, `label` (or `labels`) and
-//! `predicted`. Out: McNemar's test and the paired bootstrap, in words or as JSON.
+//! In: two files of JSON Lines, a line a row, as `hone eval --predictions` or `--save-texts` writes them. Out: what core's comparison
+//! finds (the same as on the page), in words or as JSON.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+mod rows;
+
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::mem::discriminant;
 use std::process::ExitCode;
 
 use anyhow::{anyhow, bail};
-use hone_core::metrics::{
-    Difference, McNemar, NUM_RESAMPLES, PairedClass, RESAMPLE_SEED, compare_accuracy, compare_macro_f1, mcnemar,
-};
-use hone_core::task::RowPredictions;
+use hone_core::metrics::{Difference, NUM_RESAMPLES};
+use hone_core::task::{ComparedFigure, ComparedRow, RunComparison, compare_pairs};
 use hone_core::words::plural;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+pub(crate) use self::rows::prediction_lines;
+use self::rows::{Made, PredictedRow, read, scheme};
 use crate::args::CompareArgs;
-use crate::output::read_data_file;
-
-/// The file in a folder that was named.
-const FILE_NAME: &str = "predictions.jsonl";
-
-/// A difference that luck gives more seldom than this is called one that is hardly luck.
-const LUCK: f64 = 0.05;
-
-/// A row with what it is and what was predicted: one label, or a list of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct PredictedRow {
-    row: usize,
-    #[serde(alias = "labels")]
-    label: Value,
-    predicted: Value,
-    /// Of the predicted label, of the logits as they are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    probability: Option<f32>,
-    /// Of each label, where a row has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    probabilities: Option<BTreeMap<String, f32>>,
-}
-
-impl PredictedRow {
-    /// The same with lists of labels in alphabetical order: each model lists them in its own.
-    fn in_order(mut self) -> Self {
-        for value in [&mut self.label, &mut self.predicted] {
-            if let Value::Array(labels) = value {
-                labels.sort_by_key(ToString::to_string);
-            }
-        }
-        self
-    }
-}
-
-/// What was found.
-#[derive(Debug, Clone, PartialEq)]
-struct Compared {
-    num_rows: usize,
-    accuracy: Difference,
-    /// Where each row has one label.
-    macro_f1: Option<Difference>,
-    test: McNemar,
-}
-
-/// What was predicted for each row, a line each; nothing for rows whose task has no labels.
-pub(crate) fn prediction_lines(rows: &RowPredictions, labels: &[String]) -> String {
-    let title = |id: usize| labels.get(id).cloned().unwrap_or_else(|| id.to_string());
-    let name = |id: usize| json!(title(id));
-    let names = |ids: &[usize]| Value::Array(ids.iter().map(|&id| name(id)).collect());
-    let of_one = |row: usize, label: usize, predicted: usize, probabilities: &[f32]| PredictedRow {
-        row,
-        label: name(label),
-        predicted: name(predicted),
-        probability: probabilities.get(predicted).copied(),
-        probabilities: Some(probabilities.iter().enumerate().map(|(id, &share)| (title(id), share)).collect()),
-    };
-    let rows: Vec<PredictedRow> = match rows {
-        RowPredictions::SequenceClassification(rows) => {
-            rows.iter().map(|row| of_one(row.row, row.label, row.predicted, &row.probabilities)).collect()
-        }
-        RowPredictions::ImageClassification(rows) => {
-            rows.iter().map(|row| of_one(row.row, row.label, row.predicted, &row.probabilities)).collect()
-        }
-        RowPredictions::MultiLabel(rows) => {
-            let of_row = |row: &hone_core::task::multi_label::RowPrediction| {
-                let (label, predicted) = (names(&row.labels), names(&row.predicted));
-                PredictedRow { row: row.row, label, predicted, probability: None, probabilities: None }
-            };
-            rows.iter().map(of_row).collect()
-        }
-        _ => Vec::new(),
-    };
-    let mut lines = String::new();
-    for row in &rows {
-        let line = serde_json::to_string(row).expect("plain values");
-        writeln!(lines, "{line}").expect("writing to a string does not fail");
-    }
-    lines
-}
 
 /// Runs `hone compare`.
 ///
@@ -115,190 +34,105 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<PredictedRow>> {
-    let file: PathBuf = if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() };
-    if path.is_dir() && !file.is_file() {
-        bail!(
-            "there is no {FILE_NAME} in it: hone eval --predictions {} writes one: {}",
-            file.display(),
-            path.display()
-        );
-    }
-    let bytes = read_data_file("read the predictions", &file)?;
-    let text = String::from_utf8(bytes).map_err(|_| anyhow!("the predictions are no text: {}", file.display()))?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let rows = lines.map(|(index, line)| -> anyhow::Result<PredictedRow> {
-        let row: PredictedRow = serde_json::from_str(line).map_err(|error| {
-            let place = index + 1;
-            anyhow!("line {place} is not what hone eval --predictions writes: {error}: {}", file.display())
-        })?;
-        Ok(row.in_order())
-    });
-    let rows = rows.collect::<anyhow::Result<Vec<PredictedRow>>>()?;
-    if rows.is_empty() {
-        bail!("there are no rows in it: {}", file.display());
-    }
-    Ok(rows)
+fn compare(first: &[PredictedRow], second: &[PredictedRow]) -> anyhow::Result<RunComparison> {
+    check_same_rows(first, second)?;
+    let scheme = scheme(first, second).ok_or_else(|| anyhow!("there are no rows"))?;
+    let [ours, theirs]: [Vec<ComparedRow>; 2] =
+        [first, second].map(|rows| rows.iter().map(PredictedRow::compared).collect());
+    let pairs: Vec<(&ComparedRow, &ComparedRow)> = ours.iter().zip(&theirs).collect();
+    Ok(compare_pairs(["A", "B"], &scheme, &pairs, NUM_RESAMPLES))
 }
 
-fn compare(first: &[PredictedRow], second: &[PredictedRow]) -> anyhow::Result<Compared> {
+/// Refuses rows of other files or of several tasks, and models that read the same rows as other tokens.
+fn check_same_rows(first: &[PredictedRow], second: &[PredictedRow]) -> anyhow::Result<()> {
     if first.len() != second.len() {
         bail!("A has {} and B {}: both have to be of the same file", plural(first.len(), "row"), second.len());
     }
-    if let Some((one, other)) =
-        first.iter().zip(second).find(|(one, other)| (one.row, &one.label) != (other.row, &other.label))
+    if let [one, rest @ ..] = first
+        && let Some(other) = rest.iter().find(|row| discriminant(&row.made) != discriminant(&one.made))
     {
         bail!(
-            "row {} of A has the label {}, and in its place in B row {} has {}: both have to be of the same file",
+            "row {} of A has the {} and row {} the {}: a file has to be of one task",
             one.row,
-            one.label,
+            one.truth().0,
             other.row,
-            other.label
+            other.truth().0
         );
     }
-    let right: Vec<(bool, bool)> = first
-        .iter()
-        .zip(second)
-        .map(|(one, other)| (one.predicted == one.label, other.predicted == other.label))
-        .collect();
-    let accuracy =
-        compare_accuracy(&right, NUM_RESAMPLES, RESAMPLE_SEED).ok_or_else(|| anyhow!("there are no rows"))?;
-    Ok(Compared { num_rows: right.len(), accuracy, macro_f1: macro_f1(first, second), test: mcnemar(&right) })
-}
-
-/// The macro F1 of both; `None` where rows have several labels.
-fn macro_f1(first: &[PredictedRow], second: &[PredictedRow]) -> Option<Difference> {
-    let mut labels: Vec<&str> = Vec::new();
-    for row in first.iter().chain(second) {
-        labels.extend([row.label.as_str()?, row.predicted.as_str()?]);
+    let differ = |(one, other): &(&PredictedRow, &PredictedRow)| (one.row, one.truth()) != (other.row, other.truth());
+    let Some((one, other)) = first.iter().zip(second).find(differ) else { return Ok(()) };
+    let ((kind, truth), (other_kind, other_truth)) = (one.truth(), other.truth());
+    if kind != other_kind {
+        bail!(
+            "row {} of A has the {kind} and row {} of B the {other_kind}: both have to be of one task",
+            one.row,
+            other.row
+        );
     }
-    labels.sort_unstable();
-    labels.dedup();
-    let id = |value: &Value| labels.binary_search(&value.as_str()?).ok();
-    let paired = |(one, other): (&PredictedRow, &PredictedRow)| {
-        Some(PairedClass { label: id(&one.label)?, first: id(&one.predicted)?, second: id(&other.predicted)? })
+    let why = match one.made {
+        Made::Tokens { .. } if one.row == other.row => {
+            "perplexities are compared between models that read the same tokens (one tokenizer, one max_seq_length)"
+        }
+        _ => "both have to be of the same file",
     };
-    let rows = first.iter().zip(second).map(paired).collect::<Option<Vec<PairedClass>>>()?;
-    compare_macro_f1(labels.len(), &rows, NUM_RESAMPLES, RESAMPLE_SEED)
+    bail!(
+        "row {} of A has the {kind} {truth}, and in its place in B row {} has {other_truth}: {why}",
+        one.row,
+        other.row
+    );
 }
 
 /// All of it in words.
-fn report(found: &Compared) -> String {
-    let Compared { num_rows, accuracy, macro_f1, test } = found;
-    let mut lines = vec![format!("{}: {}", plural(*num_rows, "row"), verdict(accuracy, test))];
-    let line = |name: &str, difference: &Difference| {
-        let Difference { first, second, interval: [low, high] } = difference;
-        format!(
-            "  {name:<13}  A {first:.4}  B {second:.4}  B - A {:+.4}, 95 % between {low:+.4} and {high:+.4}",
-            second - first
-        )
-    };
-    lines.push(line(if macro_f1.is_some() { "accuracy" } else { "all labels" }, accuracy));
-    lines.extend(macro_f1.as_ref().map(|difference| line("macro f1", difference)));
-    lines.push(format!(
-        "  only A right: {}, only B right: {}; McNemar exact p = {}, mid-p = {}, chi-squared {:.2} p = {}",
-        test.only_first,
-        test.only_second,
-        probability(test.p_exact),
-        probability(test.p_mid),
-        test.chi2,
-        probability(test.p_chi2)
-    ));
+fn report(found: &RunComparison) -> String {
+    let mut lines = vec![format!("{}: {}", plural(found.num_rows, "row"), found.verdict())];
+    lines.extend(found.figures.iter().map(|figure| {
+        let Difference { first, second, interval } = figure.difference;
+        let [first, second] = [first, second].map(|value| figure.value_text(value));
+        let ([low, high], by) = (interval.map(|end| figure.difference_text(end)), figure.by_text());
+        format!("  {:<19}  A {first}  B {second}  B - A {by}, 95 % between {low} and {high}", figure.title)
+    }));
+    lines.extend(found.test.map(|_| format!("  {}", found.test_words())));
     lines.join("\n") + "\n"
 }
 
-/// Which is better by how much, and whether that could be luck.
-fn verdict(accuracy: &Difference, test: &McNemar) -> String {
-    // No -0.0.
-    let points = |share: f64| format!("{:.1}", (share * 1000.0).round() / 10.0 + 0.0);
-    let by = accuracy.second - accuracy.first;
-    let p = format!("McNemar p = {}", probability(test.p_exact));
-    if test.only_first == test.only_second {
-        return format!("A and B have as many rows right; {p}: neither is better");
-    }
-    let (better, by, [low, high]) = match by > 0.0 {
-        true => ("B", by, accuracy.interval),
-        false => ("A", -by, [-accuracy.interval[1], -accuracy.interval[0]]),
-    };
-    let luck = if test.p_exact < LUCK { "this is hardly luck" } else { "this could be luck" };
-    format!(
-        "{better} is better by {} points, 95 % between {} and {}; {p}: {luck}",
-        points(by),
-        points(low),
-        points(high)
-    )
-}
-
-/// Two digits that count.
-fn probability(p: f64) -> String {
-    if p < 0.0001 {
-        "below 0.0001".to_owned()
-    } else if p < 0.01 {
-        format!("{p:.4}")
-    } else {
-        format!("{p:.2}")
-    }
-}
-
-fn to_json(found: &Compared) -> Value {
-    json!({
-        "num_rows": found.num_rows,
-        "accuracy": found.accuracy,
-        "macro_f1": found.macro_f1,
-        "mcnemar": found.test,
-        "num_resamples": NUM_RESAMPLES,
-        "verdict": verdict(&found.accuracy, &found.test),
-    })
+/// A field for each figure, the leading one of the task first, and what was tested.
+fn to_json(found: &RunComparison) -> Value {
+    let figures = found.figures.iter().map(|figure| {
+        let ComparedFigure { name, title, unit, higher_is_better, difference } = figure;
+        let Difference { first, second, interval } = difference;
+        let value = json!({
+            "first": first,
+            "second": second,
+            "interval": interval,
+            "title": title,
+            "unit": unit,
+            "higher_is_better": higher_is_better,
+        });
+        (name.clone(), value)
+    });
+    let mut fields: Map<String, Value> = figures.collect();
+    fields.insert("num_rows".into(), json!(found.num_rows));
+    fields.insert("is_by_rows".into(), json!(found.is_by_rows));
+    fields.insert("mcnemar".into(), json!(found.test));
+    fields.insert("num_resamples".into(), json!(found.num_resamples));
+    fields.insert("verdict".into(), json!(found.verdict()));
+    Value::Object(fields)
 }
 
 #[cfg(test)]
 mod tests {
-    use hone_core::task::{multi_label, sequence_classification};
-
     use super::*;
 
-    fn rows(pairs: &[(&str, &str)]) -> Vec<PredictedRow> {
-        let row = |(index, &(label, predicted)): (usize, &(&str, &str))| PredictedRow {
-            row: index + 2,
-            label: json!(label),
-            predicted: json!(predicted),
-            probability: None,
-            probabilities: None,
-        };
-        pairs.iter().enumerate().map(row).collect()
+    fn labeled(label: Value, predicted: Value) -> Made {
+        Made::Label { label, predicted, probability: None, probabilities: None }
     }
 
-    #[test]
-    fn what_is_written_is_read_again() {
-        let row = |row, label, predicted| sequence_classification::RowPrediction {
-            row,
-            text: "t".into(),
-            second: None,
-            label,
-            predicted,
-            probabilities: vec![0.25, 0.75],
-        };
-        let labels = ["no".to_owned(), "yes".to_owned()];
-        let lines =
-            prediction_lines(&RowPredictions::SequenceClassification(vec![row(2, 0, 1), row(3, 1, 1)]), &labels);
-        let expected =
-            r#"{"row":2,"label":"no","predicted":"yes","probability":0.75,"probabilities":{"no":0.25,"yes":0.75}}"#;
-        assert_eq!(lines.lines().next(), Some(expected));
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        std::fs::write(dir.path().join(FILE_NAME), &lines).expect("writes");
-        let found = read(dir.path()).expect("its own file");
-        assert_eq!((found.len(), &found[1].label), (2, &json!("yes")));
-        let row = multi_label::RowPrediction {
-            row: 2,
-            text: "t".into(),
-            second: None,
-            labels: vec![0, 1],
-            predicted: vec![1],
-            probabilities: vec![0.25, 0.75],
-        };
-        let lines = prediction_lines(&RowPredictions::MultiLabel(vec![row]), &labels);
-        assert_eq!(lines, "{\"row\":2,\"label\":[\"no\",\"yes\"],\"predicted\":[\"yes\"]}\n");
-        assert_eq!(prediction_lines(&RowPredictions::Regression(Vec::new()), &labels), "");
+    fn in_rows(made: Vec<Made>) -> Vec<PredictedRow> {
+        made.into_iter().enumerate().map(|(index, made)| PredictedRow { row: index + 2, made }).collect()
+    }
+
+    fn rows(pairs: &[(&str, &str)]) -> Vec<PredictedRow> {
+        in_rows(pairs.iter().map(|&(label, predicted)| labeled(json!(label), json!(predicted))).collect())
     }
 
     #[test]
@@ -311,11 +145,11 @@ mod tests {
         };
         let text = report(&compare(&run(12), &run(2)).expect("the same rows"));
         assert!(text.starts_with("40 rows: B is better by 25.0 points, 95 % between "), "{text}");
-        assert!(text.contains("; McNemar p = 0.0020: this is hardly luck\n"), "{text}");
-        assert!(text.contains("only A right: 0, only B right: 10") && text.contains("\n  macro f1 "), "{text}");
+        assert!(text.contains("; McNemar p = 0.0020: this is hardly luck.\n"), "{text}");
+        assert!(text.contains("Only A right: 0. Only B right: 10.") && text.contains("\n  Macro F1 "), "{text}");
         let text = report(&compare(&run(2), &run(4)).expect("the same rows"));
         assert!(
-            text.starts_with("40 rows: A is better by 5.0 points") && text.contains("p = 0.50: this could be luck")
+            text.starts_with("40 rows: A is better by 5.0 points") && text.contains("p = 0.50: this could be luck.")
         );
         let text = report(&compare(&run(3), &run(3)).expect("the same rows"));
         assert!(text.starts_with("40 rows: A and B have as many rows right; McNemar p = 1.00: neither"), "{text}");
@@ -331,11 +165,84 @@ mod tests {
             changed.starts_with("row 3 of A has the label \"b\", and in its place in B row 3 has \"c\""),
             "{changed}"
         );
-        let several =
-            |labels: &[&str]| PredictedRow { label: json!(labels), predicted: json!(["a"]), ..one[0].clone() };
-        let found = compare(&[several(&["a"])], &[several(&["a"])]).expect("the same rows");
-        assert!(found.macro_f1.is_none() && report(&found).contains("all labels"));
-        let [one, other] = [["a", "b"], ["b", "a"]].map(|labels| several(&labels).in_order());
+        let tokens = |num_tokens| in_rows(vec![Made::Tokens { loss_sum: 1.0, num_correct: 1, num_tokens }]);
+        let other_task = compare(&one[..1], &tokens(3)).expect_err("of another task").to_string();
+        assert_eq!(
+            other_task,
+            "row 2 of A has the label and row 2 of B the number of tokens: both have to be of one task"
+        );
+        let other_tokens = compare(&tokens(3), &tokens(4)).expect_err("read otherwise").to_string();
+        assert!(other_tokens.contains("has 4: perplexities are compared between models"), "{other_tokens}");
+        let mixed = in_rows(vec![
+            labeled(json!("a"), json!("a")),
+            Made::Tokens { loss_sum: 1.0, num_correct: 1, num_tokens: 3 },
+        ]);
+        let mixed = compare(&mixed, &mixed).expect_err("two tasks").to_string();
+        assert_eq!(mixed, "row 2 of A has the label and row 3 the number of tokens: a file has to be of one task");
+        let several = |labels: &[&str]| in_rows(vec![labeled(json!(labels), json!(["a"]))]);
+        let found = compare(&several(&["a"]), &several(&["a"])).expect("the same rows");
+        assert!(found.figures.len() == 1 && report(&found).contains("\n  All labels right "), "{found:?}");
+        let [one, other] = [["a", "b"], ["b", "a"]].map(|labels| several(&labels).remove(0).in_order());
         assert!(compare(&[one], &[other]).is_ok(), "each model lists labels in its own order");
+    }
+
+    #[test]
+    fn answers_are_compared_by_their_rows_and_numbers_by_draws() {
+        let answers = |num_right: usize| {
+            let given = |index: usize| if index < num_right { "the fox" } else { "a red" };
+            let made =
+                |index| Made::Answer { answers: vec!["red fox".into(), "fox".into()], predicted: given(index).into() };
+            in_rows((0..20).map(made).collect())
+        };
+        let found = compare(&answers(4), &answers(16)).expect("the same rows");
+        let text = report(&found);
+        assert!(text.starts_with("20 rows: B is better by 60.0 points, 95 % between "), "{text}");
+        let line = "\n  Exact match          A 20.0 %  B 80.0 %  B - A 60.0 points, 95 % between ";
+        assert!(text.contains(line), "{text}");
+        assert!(text.contains("\n  F1 of answers  ") && text.contains("Only A right: 0. Only B right: 12."), "{text}");
+        assert_eq!(to_json(&found)["exact_match"]["second"], json!(80.0));
+
+        let numbers = |off: f32| {
+            let made = |index: usize| {
+                let number = index as f32;
+                Made::Numbers { numbers: vec![number], predicted: vec![number + off * (1.0 + number / 20.0)] }
+            };
+            in_rows((0..20).map(made).collect())
+        };
+        let found = compare(&numbers(0.5), &numbers(1.0)).expect("the same rows");
+        let text = report(&found);
+        assert!(
+            text.starts_with("20 rows: A is better by ")
+                && text.contains(" in mean squared error, 95 % between ")
+                && text.contains(": this is hardly luck.\n  Mean squared error   A 0."),
+            "{text}"
+        );
+        assert!(
+            text.contains("\n  Mean absolute error  A ") && !text.contains("McNemar"),
+            "no row is right or wrong: {text}"
+        );
+        assert_eq!(to_json(&found)["mcnemar"], Value::Null);
+        let [one, other] = [numbers(0.5), numbers(1.0)].map(|rows| rows[..1].to_vec());
+        let text = report(&compare(&one, &other).expect("the same row"));
+        assert!(text.contains("these rows are too few"), "{text}");
+        let text = report(&compare(&numbers(0.5), &numbers(0.5)).expect("the same rows"));
+        assert!(text.starts_with("20 rows: A and B have the same mean squared error: neither is better."), "{text}");
+    }
+
+    #[test]
+    fn texts_are_compared_by_their_characters_and_tests_of_rows_stand_below() {
+        let texts = |words: [&str; 3]| {
+            let made = |generated: &&str| Made::Text {
+                prompt: "p".into(),
+                expected: "the quick brown fox".into(),
+                generated: (*generated).to_owned(),
+            };
+            in_rows(words.iter().map(made).collect())
+        };
+        let (one, other) = (texts(["the quick", "a dog", "no"]), texts(["the quick brown fox"; 3]));
+        let text = report(&compare(&one, &other).expect("the same rows"));
+        assert!(text.starts_with("3 rows: B is better by ") && text.contains(" in chrF, 95 % between "), "{text}");
+        assert!(text.contains(": this is hardly luck.\n  chrF  ") && text.contains("\n  BLEU  "), "{text}");
+        assert!(text.contains("Only A right: 0. Only B right: 3."), "{text}");
     }
 }

@@ -98,12 +98,16 @@ fn report(args: &DataReportArgs) -> anyhow::Result<ExitCode> {
     let found = match &args.model {
         None => find(task, &files, &read, &run, None),
         Some(model) => {
-            let folder = model_files::load_without_weights(model)?.folder;
+            let (folder, shown) = (model_files::load_without_weights(model)?.folder, model);
+            let other = "choose another --model, or say what the rows are for with --task";
             with_model_of_rows(folder, |model| {
                 let reads_images = matches!(model.reads, Reads::Images(_));
                 match reads_images == (task.spec().head == HeadKind::Image) {
                     true => Ok(find(task, &files, &read, &run, Some(model))),
-                    false => Err(anyhow!("the rows are for {}, which this model does not read", task_name(task))),
+                    false => Err(anyhow!(
+                        "the rows are for {}, which this model does not read: {other}: {shown}",
+                        task_name(task)
+                    )),
                 }
             })??
         }

@@ -118,10 +118,9 @@ mod wgpu {
         // has not.
         let is_headless = std::env::consts::OS == "linux" && std::env::var_os("XDG_RUNTIME_DIR").is_none();
         let api = if is_headless { WgpuBackend::Vulkan } else { WgpuBackend::Auto };
-        let (device, setup) = Device::wgpu_options()
-            .graphics_api(api)
-            .init_with_setup()
-            .map_err(|error| anyhow::anyhow!("no GPU adapter could be opened through wgpu: {error}"))?;
+        let (device, setup) = Device::wgpu_options().graphics_api(api).init_with_setup().map_err(|error| {
+            anyhow::anyhow!("no GPU adapter could be opened through wgpu (--device cpu needs none): {error}")
+        })?;
         let info = setup.adapter.get_info();
         let is_hardware = info.device_type != DeviceType::Cpu;
         let name = format!("wgpu: {} ({})", info.name, info.backend);

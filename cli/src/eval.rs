@@ -11,9 +11,9 @@ use hone_core::event::Split;
 use hone_core::metrics::TextSample;
 use hone_core::session::SessionError;
 use hone_core::session::protocol::Weights;
-use hone_core::task::SwapPairs;
+use hone_core::task::{SwapPairs, Task};
 use hone_core::words::plural;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::args::{EvalArgs, as_flags, no_effect, unused_columns};
 use crate::compare::prediction_lines;
@@ -24,6 +24,7 @@ use crate::inputs::{check_job, data_report, file_name, load_session, no_head, re
 use crate::model_files;
 use crate::output::write_file;
 use crate::progress::Progress;
+use crate::result_file::check_file;
 use crate::tables::{self, evaluation_json};
 use crate::tasks::noun;
 
@@ -33,6 +34,9 @@ use crate::tasks::noun;
 /// A file that can't be read, a model without a head or with one for another task, labels that the model does not know.
 pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let (choice, read) = args.settings()?;
+    for (flag, path) in [("--predictions", &args.predictions), ("--save-texts", &args.save_texts)] {
+        path.as_deref().map_or(Ok(()), |path| check_file(flag, path))?;
+    }
     let swap_pairs = SwapPairs::parse(&args.swap).map_err(|reason| Usage(vec![format!("--swap: {reason}")]))?;
     let data = read_rows("read the data", &args.data, Split::Test, read.sheet.as_deref())?;
     let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;
@@ -52,13 +56,13 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     if args.generate > 0 && !writes {
         problems.push(no_effect("generate", task));
     }
-    if args.generate == 0 && args.save_texts.is_some() {
+    let of_texts = [("save_texts", args.save_texts.is_some()), ("max_new_tokens", args.max_new_tokens.is_some())];
+    for (field, _) in of_texts.into_iter().filter(|(_, is_typed)| *is_typed && args.generate == 0) {
         let message = "has no effect: no text is written with --generate 0".to_owned();
-        problems.push(ConfigProblem { field: "save_texts".into(), message });
+        problems.push(ConfigProblem { field: field.into(), message });
     }
-    // Rows that are right or wrong as a whole: those of one label, or of some out of all.
-    let are_compared = spec.problem_type.is_some_and(|kind| kind.ends_with("label_classification"));
-    if args.predictions.is_some() && !are_compared {
+    // Of vectors no row is right or wrong, and there is nothing to add up row by row but what they are compared with.
+    if args.predictions.is_some() && task == Task::SentenceEmbedding {
         problems.push(no_effect("predictions", task));
     }
     problems.extend(fairness::unused(args, task));
@@ -96,7 +100,7 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     if let Some(path) = &args.predictions {
         let lines = prediction_lines(&rows, session.model_labels());
         write_file(lines.as_bytes(), path)?;
-        progress.note(&format!("predictions: {} of {}", path.display(), plural(evaluation.num_rows, noun(task))));
+        progress.note(&format!("predictions: {} of {}", path.display(), plural(lines.lines().count(), noun(task))));
     }
     let mut out = io::stdout().lock();
     if args.json {
@@ -104,8 +108,19 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
             true => {
                 let styles = writing.as_ref().map(|writing| writing.styles);
                 let how = writing.as_ref().map(|writing| writing.how.clone());
+                let intervals: Option<Map<String, Value>> = writing.as_ref().map(|writing| {
+                    let known =
+                        writing.figures().into_iter().filter_map(|figure| Some((figure.name, figure.interval?)));
+                    known.map(|(name, interval)| (name.into_owned(), json!(interval))).collect()
+                });
                 let texts = writing.map(|writing| writing.figures);
-                json!({ "tokens": evaluation_json(&evaluation), "texts": texts, "styles": styles, "how": how })
+                json!({
+                    "tokens": evaluation_json(&evaluation),
+                    "texts": texts,
+                    "text_intervals": intervals,
+                    "styles": styles,
+                    "how": how,
+                })
             }
             false => evaluation_json(&evaluation),
         };

@@ -9,6 +9,7 @@ use hone_core::session::Session;
 use crate::args::ExportArgs;
 use crate::device::{self, DeviceChoice};
 use crate::inputs::say_warnings;
+use crate::lock::Lock;
 use crate::model_files;
 use crate::output;
 use crate::progress::say;
@@ -30,6 +31,7 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     session.load_model(model.files.source, model.files.folder)?;
     session.load_adapter(adapter)?;
     say_warnings(&session);
+    let _lock = Lock::take(&args.output)?;
     let written = reopen::export(&mut session, args.format, (&args.output, args.force), !args.no_verify)?;
     say(&written.told);
     writeln!(io::stdout(), "written: {}", args.output.display())?;

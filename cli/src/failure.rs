@@ -71,7 +71,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         say(&format!("hint: {}", problem.hint));
     }
     if error.downcast_ref::<Usage>().is_some() {
-        say("hint: hone --help, or hone train --help, says what is possible");
+        say("hint: --help behind the command, as in hone train --help, says what is possible");
         return ExitCode::from(USAGE);
     }
     ExitCode::FAILURE

@@ -2,6 +2,7 @@
 
 use futures_lite::future::block_on;
 use hone_core::event::Split;
+use hone_core::report::Examined;
 use hone_core::session::Session;
 use hone_core::task::{FewShot, FewShotReport};
 use hone_core::words::plural;
@@ -12,8 +13,8 @@ use crate::progress::Progress;
 /// The title of the table.
 const TITLE: &str = "without tuning, by the most similar examples";
 
-/// Measures the test rows: a table, with `tuned`, the accuracy after tuning, below; or an event, where those go out. Nothing
-/// where the rows do not have one label each.
+/// Measures the test rows, after `step` steps: a table, with `tuned`, the accuracy after tuning, below; or an event, where those go out.
+/// It is logged, too. Nothing where the rows do not have one label each.
 ///
 /// # Errors
 /// When the device fails.
@@ -21,12 +22,14 @@ pub(crate) fn measure(
     session: &Session,
     is_json: bool,
     progress: &mut Progress,
+    step: u32,
     tuned: Option<f64>,
 ) -> anyhow::Result<String> {
     let mut tell = |done, total| progress.rows("measuring the test rows without tuning", done, total);
     let report = block_on(session.few_shot(Split::Test, &mut tell))?;
     progress.clear();
     let Some(report) = report else { return Ok(String::new()) };
+    progress.log(|log, elapsed_secs| log.note_examined(elapsed_secs, step, Examined::FewShot(report.clone())));
     if is_json {
         let elapsed_secs = progress.elapsed_secs();
         let line = json!({ "elapsed_secs": elapsed_secs, "event": "few_shot", "report": report });

@@ -1,4 +1,6 @@
-//! `hone generate`: a language model writes on from a prompt, or talks.
+//! `hone generate`: a language model writes on from a prompt or from each of a file, or talks.
+
+mod whole_file;
 
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
@@ -7,14 +9,14 @@ use anyhow::bail;
 use futures_lite::future::block_on;
 use hone_core::config::PromptFormat;
 use hone_core::generate::{FinishReason, SamplingConfig};
-use hone_core::session::protocol::{Prompt, Weights};
+use hone_core::session::protocol::{Prompt, Weights, WriteAs};
 use hone_core::session::{Generated, Session};
 use hone_core::tokenizer::{Role, Turn};
 use serde_json::json;
 
+use self::whole_file::WholeFile;
 use crate::args::GenerateArgs;
 use crate::device;
-use crate::failure::Usage;
 use crate::inputs::{check_job, load_session};
 use crate::model_files;
 use crate::progress::{Progress, say};
@@ -25,19 +27,23 @@ use crate::progress::{Progress, say};
 /// A model that writes nothing, a prompt that is too long, a device that fails.
 pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
     let (choice, mut sampling, format) = args.settings()?;
+    let file = WholeFile::open(args)?;
     let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;
     check_job(&model)?;
     let progress = Progress::new(false, 0.0);
     let mut session = load_session(device::open(choice)?, model, None, &progress)?;
     let notes = session.follow_generation_config(&mut sampling, |setting| args.is_typed(setting))?;
     notes.iter().for_each(|note| progress.note(note));
-    if args.has_seed() && !sampling.do_sample {
-        let message = "--seed: has no effect where nothing is drawn (--do-sample draws tokens)";
-        return Err(Usage(vec![message.to_owned()]).into());
-    }
+    args.check_with_model(&sampling)?;
     let tuned = if session.is_trained() { Weights::Tuned } else { Weights::Base };
     if args.compare && tuned == Weights::Base {
-        bail!("--compare shows a model with and without its adapter; there is no adapter here");
+        bail!(
+            "--compare shows a model with and without its adapter; there is no adapter here: name one with --adapter"
+        );
+    }
+    if let Some(file) = file {
+        let format = resolve_format(format, &session, &progress);
+        return file.answer(&mut session, WriteAs { format, sampling }, &progress);
     }
     if args.chat {
         session.check_chat()?;
@@ -50,12 +56,7 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
             answer(args, &mut session, &Prompt::Turns(turns), tuned, &sampling)?;
         }
         Some(prompt) => {
-            let is_chosen = format.is_some();
-            let format = format.unwrap_or_else(|| session.prompt_format());
-            if !is_chosen && format != PromptFormat::Plain {
-                let rest = "as in its training; --prompt-format plain gives it as it stands";
-                progress.note(&format!("the prompt is given to the model {}: {rest}", format.describe()));
-            }
+            let format = resolve_format(format, &session, &progress);
             answer(args, &mut session, &Prompt::from_bare(&format, prompt), tuned, &sampling)?;
         }
         None => {
@@ -72,6 +73,18 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How prompts are given to the model: as asked for, else as in its training, which is said.
+fn resolve_format(asked: Option<PromptFormat>, session: &Session, progress: &Progress) -> PromptFormat {
+    asked.unwrap_or_else(|| {
+        let format = session.prompt_format();
+        if format != PromptFormat::Plain {
+            let rest = "as in its training; --prompt-format plain gives it as it stands";
+            progress.note(&format!("the prompt is given to the model {}: {rest}", format.describe()));
+        }
+        format
+    })
 }
 
 /// Writes the tuned model's answer, and with `--compare` the base model's before it; returns the former.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use anyhow::{anyhow, bail};
-use hone_core::images::{Archive, is_image_name, pack_zip};
+use hone_core::images::{Archive, ImageZip, is_image_name};
 use hone_core::words::plural;
 use indicatif::HumanBytes;
 
@@ -38,12 +38,20 @@ struct Found {
     links: Vec<String>,
 }
 
-/// A folder of images, and perhaps of tables, as a zip. The same files give the same bytes.
+/// A folder of images, and perhaps of tables, as a zip. The same files give the same bytes. Beside the zip one file lies in memory at a
+/// time.
 ///
 /// # Errors
 /// When it holds no image, more than fits into memory, or what can't be read.
 pub(crate) fn pack_folder(doing: &str, dir: &Path) -> anyhow::Result<Vec<u8>> {
-    Ok(pack_zip(&read_folder(doing, dir, MAX_DATA_BYTES)?))
+    let found = find_files(doing, dir, MAX_DATA_BYTES)?;
+    let mut zip = ImageZip::with_room(found.files.iter().map(String::as_str), found.bytes);
+    for name in &found.files {
+        let path = dir.join(name);
+        let bytes = read_file(doing, &path)?;
+        zip.add(name, &bytes).map_err(|error| io_error(doing, &error, &path))?;
+    }
+    Ok(zip.finish().map_err(|error| io_error(doing, &error, dir))?.into_inner())
 }
 
 /// The images that paths name: files as they are, all images of a folder or of a zip. An image is called as its path.
@@ -111,8 +119,17 @@ pub(crate) fn is_zip(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"))
 }
 
-/// Images and tables of a folder with their paths in it; says what else is there. No more than `limit` bytes are read.
+/// Images and tables of a folder with their paths in it. No more than `limit` bytes are read.
 fn read_folder(doing: &str, dir: &Path, limit: u64) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let read = |name: String| {
+        let bytes = read_file(doing, &dir.join(&name))?;
+        anyhow::Ok((name, bytes))
+    };
+    find_files(doing, dir, limit)?.files.into_iter().map(read).collect()
+}
+
+/// Looks for images and tables in a folder; says what else is there. They have `limit` bytes at most.
+fn find_files(doing: &str, dir: &Path, limit: u64) -> anyhow::Result<Found> {
     let found = walk(dir)?;
     if !found.files.iter().any(|name| is_image_name(name)) {
         bail!(
@@ -129,11 +146,7 @@ fn read_folder(doing: &str, dir: &Path, limit: u64) -> anyhow::Result<Vec<(Strin
             say(&format!("{}: {passed}", dir.display()));
         }
     }
-    let read = |name: String| {
-        let bytes = read_file(doing, &dir.join(&name))?;
-        anyhow::Ok((name, bytes))
-    };
-    found.files.into_iter().map(read).collect()
+    Ok(found)
 }
 
 /// Says which names were passed over, and why; nothing where none was.
@@ -188,6 +201,8 @@ fn is_table_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use hone_core::images::pack_zip;
+
     use super::*;
 
     fn put(dir: &Path, path: &str, bytes: &[u8]) {

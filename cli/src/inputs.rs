@@ -71,6 +71,11 @@ pub(crate) fn read_rows(
 
 /// The files of rows at a path, each with its name.
 fn read_path(doing: &str, path: &Path, sheet: Option<&str>) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    if path.is_dir()
+        && let Some(files) = read_files::read_data_set(doing, path, sheet)?
+    {
+        return Ok(files);
+    }
     let files = match path.is_dir() {
         true => match read_files::read_folder(doing, path)? {
             Some(files) => files,

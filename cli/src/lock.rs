@@ -1,5 +1,6 @@
 //! One run a folder: a file in the output folder that is locked for as long as a run writes there. The system gives the
-//! lock back when the process ends, however it ends.
+//! lock back when the process ends, however it ends. Folders that were made for it and in which nothing was written are removed again:
+//! a run that is refused before it begins leaves nothing behind.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,34 @@ pub(crate) const LOCK: &str = ".hone.lock";
 pub(crate) struct Lock {
     path: PathBuf,
     _file: File,
+    was_left: bool,
+    /// Dropped last: where a folder that holds an open file can't be removed, that is closed by then.
+    _made: MadeFolders,
+}
+
+/// Folders that were not there, the innermost first. When this is dropped, those go that are empty.
+#[derive(Debug)]
+struct MadeFolders(Vec<PathBuf>);
+
+impl MadeFolders {
+    /// Makes a folder and those above it.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    fn make(dir: &Path) -> anyhow::Result<Self> {
+        let missing = dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists());
+        let made = Self(missing.map(Path::to_owned).collect());
+        make_dir(dir)?;
+        Ok(made)
+    }
+}
+
+impl Drop for MadeFolders {
+    fn drop(&mut self) {
+        for dir in &self.0 {
+            let _ = fs::remove_dir(dir); // one that holds something stays
+        }
+    }
 }
 
 impl Lock {
@@ -26,11 +55,12 @@ impl Lock {
     /// # Errors
     /// When another run has it, or nothing can be written there.
     pub(crate) fn take(dir: &Path) -> anyhow::Result<Self> {
-        make_dir(dir)?;
+        let made = MadeFolders::make(dir)?;
         let path = dir.join(LOCK);
         if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
             bail!("this is not hone's lock, remove it: {}", path.display());
         }
+        let was_left = path.is_file();
         loop {
             let file = File::options().create(true).truncate(false).write(true).open(&path);
             let file = file.map_err(|e| io_error("write into the output folder", &e, &path))?;
@@ -45,9 +75,14 @@ impl Lock {
             }
             // Its last owner may have removed the file before it was locked here.
             if path.exists() {
-                return Ok(Self { path, _file: file });
+                return Ok(Self { path, _file: file, was_left, _made: made });
             }
         }
+    }
+
+    /// Whether its last owner left it behind, which was ended from outside.
+    pub(crate) fn was_left(&self) -> bool {
+        self.was_left
     }
 }
 
@@ -85,7 +120,9 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let out = dir.path().join("out");
         check_free(&out).expect("it is not even there");
+        fs::create_dir(&out).expect("makes");
         let lock = Lock::take(&out).expect("it is free");
+        assert!(!lock.was_left());
         let message = Lock::take(&out).expect_err("it is taken").to_string();
         assert!(message.contains("another hone") && message.ends_with("out"), "{message}");
         check_free(&out).expect_err("it is taken");
@@ -93,6 +130,27 @@ mod tests {
         assert!(!out.join(LOCK).exists());
         fs::write(out.join(LOCK), "").expect("as a killed run leaves it");
         check_free(&out).expect("nobody holds it");
-        Lock::take(&out).expect("nobody holds it");
+        assert!(Lock::take(&out).expect("nobody holds it").was_left());
+    }
+
+    #[test]
+    fn a_run_that_writes_nothing_leaves_no_folder_behind() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let out = dir.path().join("runs/first");
+        drop(Lock::take(&out).expect("it is free"));
+        assert!(!dir.path().join("runs").exists(), "neither it nor the one above was there");
+        let lock = Lock::take(&out).expect("it is free");
+        fs::write(out.join("run_log.jsonl"), "{}").expect("writes");
+        drop(lock);
+        assert!(out.join("run_log.jsonl").is_file() && !out.join(LOCK).exists());
+        let empty = dir.path().join("empty");
+        fs::create_dir(&empty).expect("makes");
+        drop(Lock::take(&empty).expect("it is free"));
+        assert!(empty.is_dir(), "it was there before");
+        let taken = dir.path().join("taken");
+        fs::create_dir_all(taken.join(LOCK)).expect("makes");
+        Lock::take(&taken).expect_err("a folder is no lock");
+        fs::write(dir.path().join("file"), "").expect("writes");
+        Lock::take(&dir.path().join("file/out")).expect_err("a file has no folders");
     }
 }

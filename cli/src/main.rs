@@ -41,6 +41,7 @@ mod read_files;
 mod recommend;
 mod reopen;
 mod report;
+mod result_file;
 mod run_log;
 mod run_loop;
 mod run_to_end;
@@ -53,7 +54,6 @@ mod sweep;
 mod tables;
 mod tasks;
 mod text_folders;
-mod tfevents;
 mod train;
 
 use std::process::ExitCode;

@@ -33,8 +33,8 @@ pub(crate) async fn train_in_memory(
             ended => return ended,
         };
         was_torn_down |= run_error(&error).is_some_and(TrainError::is_torn_down);
-        let checkpoint = checkpoint_dir::find(output).map(|dir| checkpoint_dir::read(&dir)).transpose()?;
-        if !session.go_on_in_parts(checkpoint.as_ref().map(|(folder, _)| folder))? {
+        let checkpoint = checkpoint_dir::read_newest(output)?;
+        if !session.go_on_in_parts(checkpoint.as_ref().map(|found| &found.folder))? {
             return Err(error
                 .context("its batches can't be cut any further: lower --max-seq-length, or choose another --method"));
         }

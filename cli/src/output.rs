@@ -8,11 +8,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use hone_core::checkpoint::{ADAPTER_CONFIG, RESULTS_FILE};
+use futures_lite::future::block_on;
+use hone_core::checkpoint::{ADAPTER_CONFIG, FilePiece, FileStream, RESULTS_FILE};
 use hone_core::config::JOB_FILE;
 use hone_core::folder::Folder;
 use hone_core::hub::MODEL_FILES;
 use hone_core::report::RUN_LOG_FILE;
+use hone_core::session::SessionError;
 use indicatif::HumanBytes;
 
 use crate::checkpoint_dir;
@@ -124,18 +126,52 @@ pub(crate) fn probe(dir: &Path) -> anyhow::Result<()> {
     remove_dir(&probe)
 }
 
-/// Writes `folder` into `dir`. Files of a model that are there make way for it, with `force` all other files, too: what is
-/// gone is said. Checkpoints stay.
+/// Writes files into `dir`, a piece at a time. Files of a model that are there make way for them, with `force` all other files, too:
+/// what is gone is said. Checkpoints stay. Returns names and sizes of what was written.
 ///
 /// # Errors
-/// When the disk refuses; files that were there are then still the old ones.
-pub(crate) fn write(folder: &Folder, dir: &Path, force: bool) -> anyhow::Result<()> {
+/// When the disk refuses, or what is written can't be read from the device; files that were there are then still the old ones.
+pub(crate) fn write(files: FileStream, dir: &Path, force: bool) -> anyhow::Result<Vec<(String, u64)>> {
     let goes = |name: &str| !is_own(name) && !is_strange_folder(dir, name) && (force || is_model_file(name));
-    let gone = swap::replace(folder, dir, goes)?;
+    let mut written = Vec::new();
+    let gone = swap::replace(
+        |to| {
+            written = block_on(write_pieces(files, to))?;
+            Ok(())
+        },
+        dir,
+        goes,
+    )?;
     if !gone.is_empty() {
         say(&format!("removed from the output folder: {}", listed(&gone)));
     }
-    Ok(())
+    Ok(written)
+}
+
+/// Writes files under `dir` (made if it isn't there) as they come, and waits until the disk has them; their names and sizes.
+async fn write_pieces(mut files: FileStream, dir: &Path) -> anyhow::Result<Vec<(String, u64)>> {
+    let refused = |e: &std::io::Error, path: &Path| io_error("write the file", e, path);
+    make_dir(dir)?;
+    let mut written = Vec::new();
+    let mut open: Option<(PathBuf, fs::File)> = None;
+    loop {
+        let piece = files.next_piece().await.map_err(SessionError::from)?;
+        if let Some(FilePiece::Bytes(bytes)) = &piece {
+            if let Some((path, file)) = &mut open {
+                file.write_all(bytes).map_err(|e| refused(&e, path))?;
+            }
+            continue;
+        }
+        if let Some((path, file)) = open.take() {
+            file.sync_all().map_err(|e| refused(&e, &path))?;
+        }
+        let Some(FilePiece::Begins { name, bytes }) = piece else { return Ok(written) };
+        let path = dir.join(&name);
+        make_dir(path.parent().unwrap_or(dir))?;
+        let file = fs::File::create(&path).map_err(|e| refused(&e, &path))?;
+        open = Some((path, file));
+        written.push((name, bytes));
+    }
 }
 
 /// Whether it is a folder that no export writes; of several tasks one writes a folder with a job for each.
@@ -155,7 +191,7 @@ fn is_own(name: &str) -> bool {
 
 /// Whether a file is read by those who load a model, in one form or another.
 fn is_model_file(name: &str) -> bool {
-    let named = [JOB_FILE, ADAPTER_CONFIG, RESULTS_FILE, DAMAGED, "README.md", "added_tokens.json"];
+    let named = [JOB_FILE, ADAPTER_CONFIG, RESULTS_FILE, DAMAGED, "README.md"];
     let ends = [".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json"];
     MODEL_FILES.iter().any(|(file, _)| *file == name)
         || named.contains(&name)
@@ -179,6 +215,7 @@ fn listed(names: &[String]) -> String {
 ///
 /// # Errors
 /// When the disk refuses.
+#[cfg(test)]
 pub(crate) fn write_files(folder: &Folder, dir: &Path) -> anyhow::Result<()> {
     make_dir(dir)?;
     for (name, bytes) in folder.iter() {
@@ -191,6 +228,13 @@ pub(crate) fn write_files(folder: &Folder, dir: &Path) -> anyhow::Result<()> {
         written.map_err(|e| io_error("write the file", &e, &path))?;
     }
     Ok(())
+}
+
+/// Has the disk keep the names in a folder, as it keeps the content of files that were synced: after a power cut what was renamed
+/// is found under its new name.
+pub(crate) fn sync_names(dir: &Path) {
+    // Some systems open no folder as a file, and some disks sync none: they order renames by themselves, or can't be asked.
+    let _ = fs::File::open(dir).and_then(|dir| dir.sync_all());
 }
 
 /// Writes one file through a temporary name beside it. What is no file (a pipe, a device) is written into, and never
@@ -346,9 +390,9 @@ mod tests {
     fn a_folder_survives_the_disk() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let written = folder(&[("config.json", "{}"), ("sub/weights.bin", "abc"), (JOB_FILE, "{}")]);
-        write(&written, dir.path(), false).expect("writes");
+        write(written.clone().into(), dir.path(), false).expect("writes");
         assert_eq!(read_all(dir.path()).expect("reads"), written);
-        write(&folder(&[("config.json", "{1}")]), dir.path(), false).expect("writes again");
+        write(folder(&[("config.json", "{1}")]).into(), dir.path(), false).expect("writes again");
         assert_eq!(read_all(dir.path()).expect("reads").get("config.json"), Some(&b"{1}"[..]));
     }
 
@@ -361,12 +405,12 @@ mod tests {
         fs::create_dir(dir.path().join("checkpoint")).expect("makes");
         fs::write(dir.path().join("notes.txt"), "mine").expect("writes");
         for form in [&whole[..], &shards, &adapter, &whole] {
-            write(&folder(form), dir.path(), false).expect("writes");
+            write(folder(form).into(), dir.path(), false).expect("writes");
             let mut expected: Vec<_> = form.iter().map(|(name, _)| *name).chain(["checkpoint", "notes.txt"]).collect();
             expected.sort_unstable();
             assert_eq!(files_in(dir.path()), expected, "unasked, other files stay");
         }
-        write(&folder(&adapter), dir.path(), true).expect("writes");
+        write(folder(&adapter).into(), dir.path(), true).expect("writes");
         assert_eq!(files_in(dir.path()), ["adapter_config.json", "adapter_model.safetensors", "checkpoint", JOB_FILE]);
     }
 
@@ -374,9 +418,9 @@ mod tests {
     fn a_folder_of_an_export_makes_way_for_the_next() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let vectors = [("1_Pooling/config.json", "{}"), ("model.safetensors", "w"), ("modules.json", "{}")];
-        write(&folder(&vectors), dir.path(), false).expect("writes");
+        write(folder(&vectors).into(), dir.path(), false).expect("writes");
         check(dir.path(), true).expect("it is ours");
-        write(&folder(&[("config.json", "{}")]), dir.path(), false).expect("writes");
+        write(folder(&[("config.json", "{}")]).into(), dir.path(), false).expect("writes");
         assert_eq!(files_in(dir.path()), ["config.json"]);
     }
 

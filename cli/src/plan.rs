@@ -15,7 +15,7 @@ use hone_core::session::hashes_of;
 use hone_core::task::Task;
 
 use crate::args::{PartArg, Settings, TrainArgs};
-use crate::checkpoint_dir::{self, Inputs};
+use crate::checkpoint_dir::{self, Found, Inputs};
 use crate::device::DeviceChoice;
 use crate::failure::{Usage, io_error};
 use crate::inputs::{read_data, unpack_data};
@@ -33,6 +33,10 @@ const TEST_FILE: &str = "file of test rows";
 
 /// What to do where a file of one of several tasks is not found: no flag says where it lies.
 const PUT_BESIDE: &str = "put it beside the job, or take its name out of the job file";
+
+/// What to say of a run that left its lock behind.
+const WAS_ENDED: &str = "the run was ended from outside: it was killed, or the machine stopped. Where the system did that because memory \
+    ran out, add --cut-batches: batches are computed in parts, with the same steps";
 
 /// A run that can be started.
 pub(crate) struct Plan {
@@ -183,8 +187,11 @@ impl Plan {
         }
         let lock = Lock::take(&args.output)?;
         swap::recover(&args.output)?;
-        let dir = checkpoint_dir::find(&args.output).context("the unfinished run was finished meanwhile")?;
-        let (folder, inputs) = checkpoint_dir::read(&dir)?;
+        let found = checkpoint_dir::read_newest(&args.output)?;
+        let Found { dir, folder, inputs } = found.context("the unfinished run was finished meanwhile")?;
+        if lock.was_left() && !args.cut_batches {
+            say(WAS_ENDED);
+        }
         let project = inputs.project.as_deref().map(|path| project_again(args, path, &inputs)).transpose()?;
         let job = read_job(&folder).with_context(|| format!("can't use the checkpoint in {}", dir.display()))?;
         let settings = args.settings(&settings_of(&job, inputs.device))?;

@@ -92,7 +92,7 @@ fn kilobytes(text: &str, name: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use hone_core::plan::{MemoryParts, Suggestion};
+    use hone_core::plan::{MemoryParts, Suggestion, SuggestionKind};
 
     use super::*;
 
@@ -107,7 +107,12 @@ mod tests {
             too_large_tensor: None,
             fits: true,
             fitting: None,
-            shorter: vec![Suggestion { settings: Vec::new(), secs: Some(750.0), bytes: 0 }],
+            shorter: vec![Suggestion {
+                kind: SuggestionKind::HalfOfTheRows,
+                settings: Vec::new(),
+                secs: Some(750.0),
+                bytes: 0,
+            }],
             writes_samples: false,
         }
     }

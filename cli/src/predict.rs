@@ -1,7 +1,7 @@
 //! `hone predict`: what a model answers to texts or images, as CSV or JSON Lines.
 
 mod explain;
-mod render;
+pub(crate) mod render;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -31,12 +31,13 @@ use crate::inputs::{check_job, file_name, load_session, no_head, read_rows};
 use crate::model_files;
 use crate::output::{read_data_file, write_file};
 use crate::progress::Progress;
+use crate::result_file::check_file;
 use crate::tasks::noun;
 
 /// Inputs between two signs of life.
 const CHUNK: usize = 256;
 /// Bad rows that are listed; the rest is counted.
-const MAX_LISTED: usize = 10;
+pub(crate) const MAX_LISTED: usize = 10;
 
 /// What was given to be answered, read before anything slow begins.
 enum Given<'a> {
@@ -60,6 +61,7 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     {
         bail!("--output is the file that --data reads, choose another: {}", output.display());
     }
+    args.output.as_deref().map_or(Ok(()), |path| check_file("--output", path))?;
     let given = read_given(args, read.sheet.as_deref())?;
     let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;
     check_job(&model)?;
@@ -130,7 +132,7 @@ fn numbered(inputs: impl Iterator<Item = TaskInput>) -> Vec<NumberedInput> {
 }
 
 /// Writes the file of answers, in which so many cells would have been formulas, to where it belongs.
-fn write_answers(
+pub(crate) fn write_answers(
     (bytes, num_formulas): (Vec<u8>, usize),
     inputs: &[NumberedInput],
     done: &str,
@@ -140,8 +142,9 @@ fn write_answers(
 ) -> anyhow::Result<ExitCode> {
     if num_formulas > 0 {
         let cells = plural(num_formulas, "cell");
+        let (formulas, begin) = if num_formulas == 1 { ("a formula", "begins") } else { ("formulas", "begin") };
         progress.note(&format!(
-            "{cells} of the CSV would be a formula in a spreadsheet, and begins with ' instead; --json writes texts as they are"
+            "{cells} of the CSV would be {formulas} in a spreadsheet, and {begin} with ' instead; --json writes texts as they are"
         ));
     }
     match output {
@@ -200,7 +203,7 @@ fn print(bytes: &[u8]) -> io::Result<()> {
 }
 
 /// The inputs of a file; says what is left out, and which columns they are read from.
-fn read_file(
+pub(crate) fn read_file(
     path: &Path,
     bytes: &[u8],
     trained: &TrainedRead,
@@ -262,7 +265,7 @@ fn predict(
             })?;
     }
     progress.clear();
-    let Answered { predictions, cut, bad } = answering.finish();
+    let Answered { predictions, cut, bad, .. } = answering.finish();
     if predictions.iter().flatten().count() + bad.len() != all {
         bail!("an input was not answered");
     }
@@ -276,7 +279,7 @@ fn predict(
     let answered = inputs.into_iter().zip(predictions).filter_map(|(input, answer)| Some((input, answer?)));
     let (inputs, predictions): (Vec<_>, Vec<_>) = answered.unzip();
     if inputs.is_empty() && !bad.is_empty() {
-        bail!("none of the images can be read");
+        bail!("none of the images can be read, for the reasons above: images are JPEG, PNG, WebP, BMP or GIF files");
     }
     Ok((inputs, predictions))
 }

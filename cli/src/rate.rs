@@ -32,6 +32,7 @@ use crate::inputs::{check_job, data_report, load_session, no_head, read_rows};
 use crate::model_files;
 use crate::output::{read_data_file, write_file};
 use crate::progress::{Progress, say};
+use crate::result_file::check_file;
 use asking::{rate, read_answers, read_key, takes_back};
 use state::Asked;
 
@@ -52,6 +53,9 @@ struct WrittenLine {
 pub(crate) fn run(args: &RateArgs) -> anyhow::Result<ExitCode> {
     let (choice, read) = args.settings()?;
     check(args)?;
+    for (flag, path) in [("--output", args.output.as_deref()), ("--state", Some(args.state.as_path()))] {
+        path.map_or(Ok(()), |path| check_file(flag, path))?;
+    }
     let answers = args.answers.as_deref().map(read_answers).transpose()?;
     if answers.is_none() && !io::stdin().is_terminal() {
         let why = "votes are typed, and standard input is no terminal: --answers FILE takes them from a file, one of 1, 2, = a line";

@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use hone_core::data::{DataFiles, join_parts, share_out_by_names, split_of_name};
+use hone_core::data::{DataFiles, share_out_by_names, split_of_name};
 use hone_core::event::Split;
 use hone_core::images::is_image_name;
-use hone_readers::{Options, ReadFile, read};
+use hone_readers::{MAX_FILES, MAX_PARTS, Options, Plan, ReadFile, append, names_files, plan, read};
 use indicatif::HumanBytes;
 
 use crate::failure::io_error;
@@ -21,8 +21,9 @@ const ROWS: [&str; 15] = [
     "gz",
 ];
 
-/// Most files of rows of a folder.
-const MAX_FILES: usize = 16;
+/// The card of a data set, and most folders within folders that its files lie in.
+const CARD: &str = "README.md";
+const MAX_DEPTH: usize = 8;
 
 type NamedBytes = (String, Vec<u8>);
 
@@ -70,9 +71,7 @@ pub(crate) fn read_folder(doing: &str, dir: &Path) -> anyhow::Result<Option<Vec<
     if paths.is_empty() {
         return text_folders::read(doing, dir, &folders);
     }
-    if paths.len() > MAX_FILES {
-        bail!("can't {doing}: it has {} files of rows, at most {MAX_FILES} are read: {}", paths.len(), dir.display());
-    }
+    check_count(doing, paths.len(), MAX_PARTS, dir)?;
     paths.sort();
     let read = |(name, path): (String, PathBuf)| anyhow::Ok((name, read_data_file(doing, &path)?));
     let files: Vec<NamedBytes> = paths.into_iter().map(read).collect::<anyhow::Result<_>>()?;
@@ -80,6 +79,64 @@ pub(crate) fn read_folder(doing: &str, dir: &Path) -> anyhow::Result<Option<Vec<
         bail!("can't {doing}: its files have more than {}: {}", HumanBytes(MAX_DATA_BYTES), dir.display());
     }
     Ok(Some(files))
+}
+
+fn check_count(doing: &str, count: usize, limit: usize, dir: &Path) -> anyhow::Result<()> {
+    if count > limit {
+        bail!("can't {doing}: it has {count} files of rows, at most {limit} are read: {}", dir.display());
+    }
+    Ok(())
+}
+
+/// The rows of a data set of the hub whose card says which of its files are which split; `None` where no card says so, and where these
+/// files are images. Of the others none is read.
+///
+/// # Errors
+/// When the card does not tell which configuration is meant, or its files can't be read, or put together.
+pub(crate) fn read_data_set(doing: &str, dir: &Path, sheet: Option<&str>) -> anyhow::Result<Option<Vec<NamedBytes>>> {
+    let Ok(card) = std::fs::read_to_string(dir.join(CARD)) else { return Ok(None) };
+    if !names_files(&card) {
+        return Ok(None);
+    }
+    let mut paths = Vec::new();
+    list_files(doing, dir, "", &mut paths)?;
+    paths.sort();
+    let names: Vec<&str> = paths.iter().map(|(name, _)| name.as_str()).collect();
+    let plan = plan(&names, Some(&card)).with_context(|| format!("can't {doing}: {}", dir.display()))?;
+    // Pictures for its text may lie beside the card, too.
+    if plan.wholes.iter().flat_map(|whole| &whole.files).any(|&index| is_image_name(names[index])) {
+        return Ok(None);
+    }
+    check_count(doing, plan.wholes.iter().map(|whole| whole.files.len()).sum(), MAX_PARTS, dir)?;
+    let mut left = MAX_DATA_BYTES;
+    let take = |index: usize| {
+        let (name, path) = &paths[index];
+        let bytes = read_data_file(doing, path)?;
+        let Some(rest) = left.checked_sub(bytes.len() as u64) else {
+            bail!("can't {doing}: its files have more than {}: {}", HumanBytes(MAX_DATA_BYTES), dir.display());
+        };
+        left = rest;
+        Ok((name.clone(), bytes))
+    };
+    read_wholes(plan, sheet, take).with_context(|| format!("can't {doing}: {}", dir.display())).map(Some)
+}
+
+/// The files of rows in a folder and the folders in it, and the images, by their paths from the first.
+fn list_files(doing: &str, dir: &Path, before: &str, paths: &mut Vec<(String, PathBuf)>) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(dir).map_err(|error| io_error(doing, &error, dir))? {
+        let path = entry.map_err(|error| io_error(doing, &error, dir))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let within = format!("{before}{name}");
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() && within.matches('/').count() < MAX_DEPTH {
+            list_files(doing, &path, &format!("{within}/"), paths)?;
+        } else if is_rows(&path) || (path.is_file() && (name.ends_with(".txt") || is_image_name(&name))) {
+            paths.push((within, path));
+        }
+    }
+    Ok(())
 }
 
 fn is_rows(path: &Path) -> bool {
@@ -116,18 +173,47 @@ fn is_saved_to_disk(dir: &Path) -> bool {
 /// # Errors
 /// When one can't be read; names it.
 pub(crate) fn to_text(files: Vec<NamedBytes>, sheet: Option<&str>) -> anyhow::Result<Vec<NamedBytes>> {
-    let options = Options { sheet: sheet.map(str::to_owned), ..Options::default() };
-    let mut texts = Vec::new();
-    for (name, bytes) in files {
-        let found = read(&name, bytes, &options).with_context(|| format!("can't read {name}"))?;
-        for ReadFile { name, bytes, notes } in found {
-            notes.iter().for_each(|note| say(note));
-            texts.push((name, bytes));
-        }
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    let plan = plan(&names, None)?;
+    let mut files: Vec<Option<NamedBytes>> = files.into_iter().map(Some).collect();
+    read_wholes(plan, sheet, |index| Ok(files[index].take().unwrap_or_default()))
+}
+
+/// Reads files as they are planned, each when it is its turn: parts are put behind each other, so that none lies in memory twice.
+fn read_wholes(
+    plan: Plan,
+    sheet: Option<&str>,
+    mut take: impl FnMut(usize) -> anyhow::Result<NamedBytes>,
+) -> anyhow::Result<Vec<NamedBytes>> {
+    if plan.wholes.len() > MAX_FILES {
+        bail!("it has {} files of rows, at most {MAX_FILES} are read", plan.wholes.len());
     }
-    let mut notes = Vec::new();
-    let texts = join_parts(texts, &mut notes);
-    notes.iter().for_each(|note| say(note));
+    let options = Options { sheet: sheet.map(str::to_owned), ..Options::default() };
+    plan.notes.iter().for_each(|note| say(note));
+    let mut texts: Vec<NamedBytes> = Vec::new();
+    for whole in plan.wholes {
+        let is_alone = whole.files.len() == 1;
+        let (mut joined, mut said): (Option<ReadFile>, Vec<String>) = (None, Vec::new());
+        for index in whole.files {
+            let (path, bytes) = take(index)?;
+            let found = read(&path, bytes, &options).with_context(|| format!("can't read {path}"))?;
+            for file in found {
+                for note in &file.notes {
+                    if !said.contains(note) {
+                        say(note);
+                        said.push(note.clone());
+                    }
+                }
+                match &mut joined {
+                    // A card has another name for a file alone than the file has.
+                    None if is_alone && whole.name == path => texts.push((file.name, file.bytes)),
+                    None => joined = Some(ReadFile { name: whole.name.clone(), ..file }),
+                    Some(first) => append(first, file).with_context(|| format!("can't read {path}"))?,
+                }
+            }
+        }
+        texts.extend(joined.map(|file| (file.name, file.bytes)));
+    }
     Ok(texts)
 }
 
@@ -223,6 +309,61 @@ mod tests {
         assert_eq!(choose(files(&["rows.csv"]), Split::Test, path).expect("the only one").0, "rows.csv");
         assert_eq!(choose(files(&["train.csv", "test.csv"]), Split::Test, path).expect("by its name").0, "test.csv");
         assert!(choose(files(&["train.csv", "test.csv"]), Split::Valid, path).is_err());
+    }
+
+    #[test]
+    fn a_data_set_is_read_as_its_card_says() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("it has one")).expect("the folder is ours");
+            std::fs::write(path, text).expect("the folder is ours");
+        };
+        for (name, text) in [
+            ("en/train-00001-of-00002.csv", "t,l\nb,y\n"),
+            ("en/train-00000-of-00002.csv", "t,l\na,x\n"),
+            ("en/more/test.csv", "t,l\nc,x\n"),
+            ("fr/train.csv", "t,l\nd,x\n"),
+        ] {
+            write(name, text);
+        }
+        assert!(read_data_set("read", dir.path(), None).expect("there is no card").is_none());
+        let card = "---\nconfigs:\n- config_name: en\n  data_files:\n  - split: train\n    path: en/train-*\n  - split: test\n    \
+                    path: en/**/test.csv\n- config_name: fr\n  data_files: fr/*\n---\n";
+        write(CARD, card);
+        let error = format!("{:#}", read_data_set("read", dir.path(), None).expect_err("which one?"));
+        assert!(error.starts_with("can't read: ") && error.contains("\"en\", \"fr\""), "{error}");
+        write(CARD, &card.replace("- config_name: en\n", "- config_name: en\n  default: true\n"));
+        let files = read_data_set("read", dir.path(), None).expect("it is clear").expect("there is a card");
+        let text = |text: &str| text.as_bytes().to_vec();
+        let expected = [("train.csv", text("t,l\na,x\nb,y\n")), ("test.csv", text("t,l\nc,x\n"))];
+        assert_eq!(files, expected.map(|(name, bytes)| (name.to_owned(), bytes)));
+        write("logo.png", "");
+        assert_eq!(
+            read_data_set("read", dir.path(), None).expect("a picture is no row").map(|files| files.len()),
+            Some(2)
+        );
+        write("fr/1.png", "");
+        write(CARD, "---\nconfigs:\n- config_name: fr\n  data_files: fr/**\n---\n");
+        assert!(read_data_set("read", dir.path(), None).expect("it can be read").is_none(), "a data set of images");
+    }
+
+    #[test]
+    fn parts_and_files_of_a_split_become_one() {
+        let file = |name: &str, text: &str| (name.to_owned(), text.as_bytes().to_vec());
+        let files = vec![
+            file("train/b.csv", "t,l\nb,y\n"),
+            file("test-00001-of-00002.jsonl", "{\"t\": 2}\n"),
+            file("train/a.csv", "t,l\na,x"),
+            file("test-00000-of-00002.jsonl", "{\"t\": 1}"),
+        ];
+        let mut texts = to_text(files, None).expect("they are alike");
+        texts.sort();
+        let expected = [file("test.jsonl", "{\"t\": 1}\n{\"t\": 2}\n"), file("train.csv", "t,l\na,x\nb,y\n")];
+        assert_eq!(texts, expected);
+        let others = vec![file("train/a.csv", "t,l\na,x\n"), file("train/b.csv", "text\n")];
+        let error = format!("{:#}", to_text(others, None).expect_err("they are not alike"));
+        assert!(error.starts_with("can't read train/b.csv: "), "{error}");
     }
 
     #[test]

@@ -48,10 +48,7 @@ pub(crate) fn export(
         }
         Some(Err(error)) => return Err(error).context("asking the model in memory"),
     };
-    let folder = block_on(session.export(format))?;
-    output::write(&folder, dir, force)?;
-    let files: Vec<(String, u64)> = folder.iter().map(|(name, bytes)| (name.to_owned(), bytes.len() as u64)).collect();
-    drop(folder);
+    let files = output::write(block_on(session.stream_export(format))?, dir, force)?;
     if let Some(given) = given {
         session.forget_run();
         session.release_built();
@@ -136,15 +133,18 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let mut session = trained();
         let given = block_on(session.answers_to_compare(ExportFormat::Merged, &|| 0.0)).expect("it answers");
+        let exported = block_on(session.stream_export(ExportFormat::Merged)).expect("it exports");
+        let files = output::write(exported, dir.path(), false).expect("writes");
         let folder = block_on(session.export(ExportFormat::Merged)).expect("it exports");
-        output::write(&folder, dir.path(), false).expect("writes");
+        let written = |name: &str| read_file("read", &dir.path().join(name)).expect("reads");
+        assert!(folder.iter().all(|(name, bytes)| written(name) == bytes), "the files are those that lay in memory");
+        let size = |name: &str| (name.to_owned(), folder.size(name).unwrap_or(0));
+        assert_eq!(files, folder.names().map(size).collect::<Vec<_>>());
         let weights = dir.path().join("model.safetensors");
         let mut bytes = read_file("read", &weights).expect("reads");
         let half = bytes.len() / 2;
         bytes[half..].fill(63); // numbers near 0.75
         output::write_file(&bytes, &weights).expect("writes");
-        let files: Vec<(String, u64)> =
-            folder.iter().map(|(name, bytes)| (name.to_owned(), bytes.len() as u64)).collect();
         let error = compare(given, dir.path(), &files, &|| 0.0).expect_err("it is damaged").to_string();
         assert!(error.contains("furthest off is row ") && error.contains("DAMAGED.txt in it says so"), "{error}");
         let mark = std::fs::read_to_string(dir.path().join(DAMAGED)).expect("it is marked");

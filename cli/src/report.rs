@@ -1,6 +1,8 @@
 //! `hone report DIR`: all that a run has to say as one page, from what `hone train` left in its output folder: the log
 //! (`run_log.jsonl`), the job (`hone.json`) and the figures (`all_results.json`); or from a folder that `--log-dir` named, which has
-//! the log alone, with texts of rows. They are only read.
+//! the log alone, with texts of rows. They are only read. What other commands printed of the model is added (`added`).
+
+mod added;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -30,12 +32,17 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     if dir.is_dir() && lock::check_free(dir).is_err() {
         notes.push("The run still goes on: this is what it has said so far.".to_owned());
     }
-    let lines = read_lines(dir, &mut notes)?;
+    let mut lines = read_lines(dir, &mut notes)?;
     if lacks_texts(&lines) {
         let path = "hone train --log-dir DIR logs them, and hone report DIR shows them";
         notes.push(format!("The log beside a model, which may be given away, has no texts of rows: {path}."));
     }
     let job = find_job(dir, &lines)?;
+    for path in &args.add {
+        let (elapsed_secs, step) = lines.last().map_or((0.0, 0), |line| (line.elapsed_secs, line.step));
+        let entries = added::read(path)?.into_iter().map(|one| LogEntry::Examined(Box::new(one)));
+        lines.extend(entries.map(|entry| LogLine { time: None, elapsed_secs, step, entry }));
+    }
     let results = read_results(dir);
     let made_secs = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
     let (version, results) = (env!("CARGO_PKG_VERSION"), results.as_ref());
@@ -66,7 +73,7 @@ fn read_lines(dir: &Path, notes: &mut Vec<String>) -> anyhow::Result<Vec<LogLine
 fn lacks_texts(lines: &[LogLine]) -> bool {
     let measured = lines.iter().filter_map(|line| match &line.entry {
         LogEntry::Measured(measured) => Some(measured),
-        LogEntry::Began(_) | LogEntry::Event(_) => None,
+        LogEntry::Began(_) | LogEntry::Event(_) | LogEntry::Examined(_) => None,
     });
     let tuned = measured.filter(|measured| !measured.before_training);
     tuned.flat_map(|measured| &measured.worst).any(|row| row.text.is_empty())
@@ -81,7 +88,7 @@ fn find_job(dir: &Path, lines: &[LogLine]) -> anyhow::Result<Job> {
     }
     let began = lines.iter().rev().find_map(|line| match &line.entry {
         LogEntry::Began(beginning) => Some(beginning.job.clone()),
-        LogEntry::Event(_) | LogEntry::Measured(_) => None,
+        LogEntry::Event(_) | LogEntry::Measured(_) | LogEntry::Examined(_) => None,
     });
     let Some(job) = began else {
         bail!("no run has its output there, for there is neither {JOB_FILE} nor {RUN_LOG_FILE}: {}", dir.display());

@@ -1,6 +1,5 @@
 //! The log of a run on disk: `run_log.jsonl` beside the model, for `hone report`, without texts of rows, for the folder of a model
-//! is given away; and, where `--log-dir` names a folder, all of it there with event files for TensorBoard, whose tags are those that
-//! the Trainer of `transformers` writes.
+//! is given away; and, where `--log-dir` names a folder, all of it there with event files for TensorBoard.
 //!
 //! Each line and each record goes out at once: what is there when a process is killed can be read.
 
@@ -11,13 +10,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use hone_core::event::{Split, TrainEvent};
-use hone_core::report::{Beginning, LogEntry, LogLine, MeasuredSplit, RUN_LOG_FILE};
+use hone_core::report::{
+    Beginning, Examined, LogEntry, LogLine, MeasuredSplit, RUN_LOG_FILE, event_records, restart_record, version_record,
+};
 use hone_core::session::protocol::Weights;
 use hone_core::task::{Evaluation, RowPredictions, worst_rows};
 
 use crate::failure::io_error;
 use crate::output::{make_dir, names_in};
-use crate::tfevents::{restart_record, scalar_record, version_record};
 
 /// How the names of event files begin.
 const EVENTS: &str = "events.out.tfevents.";
@@ -40,6 +40,9 @@ pub(crate) fn check(log_dir: Option<&Path>, output: &Path, is_resumed: bool, for
     let Some(dir) = log_dir else { return Ok(()) };
     if dir.as_os_str().is_empty() {
         bail!("--log-dir is empty: name a folder");
+    }
+    if dir.exists() && !dir.is_dir() {
+        bail!("--log-dir is a file, not a folder: {}", dir.display());
     }
     if let (Ok(whole), Ok(output)) = (absolute(dir), absolute(output))
         && whole.starts_with(output)
@@ -66,8 +69,9 @@ impl RunLog {
     /// When the disk refuses.
     pub(crate) fn open(output: &Path, log_dir: Option<&Path>, resumed_at: Option<u32>) -> anyhow::Result<Self> {
         let is_resumed = resumed_at.is_some();
-        let bare = open_lines(output, is_resumed)?;
-        let Some(dir) = log_dir else { return Ok(Self { bare, whole: None, board: None }) };
+        let Some(dir) = log_dir else {
+            return Ok(Self { bare: open_lines(output, is_resumed)?, whole: None, board: None });
+        };
         make_dir(dir)?;
         if !is_resumed {
             for name in names_in(dir)?.into_iter().filter(|name| is_log(name)) {
@@ -80,6 +84,8 @@ impl RunLog {
         let path = dir.join(format!("{EVENTS}{}.hone.{}", now as u64, std::process::id()));
         let file = File::options().create(true).append(true).open(&path);
         let file = file.map_err(|e| io_error("write the event file", &e, &path))?;
+        // The output folder comes last: a run that is refused for its --log-dir leaves nothing there.
+        let bare = open_lines(output, is_resumed)?;
         let mut log = Self { bare, whole, board: Some((path, file)) };
         // The steps since its checkpoint come again.
         let restart = resumed_at.map(|step| restart_record(now, step + 1)).unwrap_or_default();
@@ -100,24 +106,7 @@ impl RunLog {
     /// # Errors
     /// When the disk refuses.
     pub(crate) fn note(&mut self, elapsed_secs: f64, event: &TrainEvent) -> anyhow::Result<()> {
-        let Some(line) = LogLine::of_event(elapsed_secs, event) else { return Ok(()) };
-        self.put_line(line)?;
-        let time = now();
-        let records = match event {
-            TrainEvent::Step { step, epoch, loss, learning_rate, grad_norm, .. } => {
-                let numbers =
-                    [("loss", loss), ("grad_norm", grad_norm), ("learning_rate", learning_rate), ("epoch", epoch)];
-                let record = |(name, value): (&str, &f64)| scalar_record(time, *step, &format!("train/{name}"), *value);
-                numbers.into_iter().flat_map(record).collect()
-            }
-            TrainEvent::Evaluated { step, split, evaluation, .. } => {
-                figure_records(time, *step, prefix_of(*split), evaluation)
-            }
-            TrainEvent::GeneralMeasured { step, evaluation } => figure_records(time, *step, "general", evaluation),
-            TrainEvent::RolledBack { to_step, .. } => restart_record(time, to_step + 1),
-            _ => Vec::new(),
-        };
-        self.put_records(&records)
+        LogLine::of_event(elapsed_secs, event).map_or(Ok(()), |line| self.put_line(line))
     }
 
     /// A measurement after the run; of the model before training it is no curve of this run.
@@ -134,20 +123,27 @@ impl RunLog {
         let (before_training, worst) = (weights == Weights::Base, worst_rows(evaluation, rows));
         let measured = MeasuredSplit { before_training, split, evaluation: evaluation.clone(), worst, writing: None };
         let entry = LogEntry::Measured(Box::new(measured));
-        self.put_line(LogLine { time: None, elapsed_secs, step, entry })?;
-        let records =
-            if before_training { Vec::new() } else { figure_records(now(), step, prefix_of(split), evaluation) };
-        self.put_records(&records)
+        self.put_line(LogLine { time: None, elapsed_secs, step, entry })
     }
 
+    /// What was looked at besides the figures.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn note_examined(&mut self, elapsed_secs: f64, step: u32, examined: Examined) -> anyhow::Result<()> {
+        self.put_line(LogLine { time: None, elapsed_secs, step, entry: LogEntry::Examined(Box::new(examined)) })
+    }
+
+    /// A line of both logs, and its numbers as records.
     fn put_line(&mut self, line: LogLine) -> anyhow::Result<()> {
-        let whole = LogLine { time: Some(now()), ..line };
+        let time = now();
+        let whole = LogLine { time: Some(time), ..line };
         let bare = whole.without_texts();
         let sinks = [(Some(&mut self.bare), bare.as_ref()), (self.whole.as_mut(), Some(&whole))];
         for ((path, file), line) in sinks.into_iter().filter_map(|(sink, line)| sink.zip(line)) {
             file.write_all(line.to_json_line().as_bytes()).map_err(|e| io_error("write the log", &e, path))?;
         }
-        Ok(())
+        self.put_records(&event_records(time, &whole))
     }
 
     fn put_records(&mut self, records: &[u8]) -> anyhow::Result<()> {
@@ -171,22 +167,6 @@ fn open_lines(dir: &Path, is_resumed: bool) -> anyhow::Result<(PathBuf, File)> {
         file.write_all(b"\n").map_err(failed)?;
     }
     Ok((path, file))
-}
-
-/// How the Trainer's names of figures begin: `eval/accuracy`, `test/accuracy`.
-fn prefix_of(split: Split) -> &'static str {
-    match split {
-        Split::Train => "train_rows",
-        Split::Valid => "eval",
-        Split::Test => "test",
-    }
-}
-
-fn figure_records(time: f64, step: u32, prefix: &str, evaluation: &Evaluation) -> Vec<u8> {
-    let record = |figure: &hone_core::metrics::Figure| {
-        scalar_record(time, step, &format!("{prefix}/{}", figure.name), figure.value)
-    };
-    evaluation.figures.iter().flat_map(record).collect()
 }
 
 /// Seconds since 1970.
@@ -227,6 +207,15 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_cant_be_made_leaves_nothing_in_the_output_folder() {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let (output, file) = (home.path().join("out"), home.path().join("file"));
+        fs::write(&file, "").expect("writes");
+        RunLog::open(&output, Some(&file.join("logs")), None).expect_err("a file has no folders");
+        assert!(!output.exists());
+    }
+
+    #[test]
     fn a_folder_with_another_log_is_refused() {
         let home = tempfile::tempdir().expect("a temporary folder");
         let (output, logs) = (home.path().join("out"), home.path().join("logs"));
@@ -238,5 +227,7 @@ mod tests {
         assert!(refused(&logs, true, false).is_none() && refused(&logs, false, true).is_none());
         let within = refused(&output.join("logs"), false, true).expect("it would be replaced");
         assert!(within.to_string().contains("in the output folder"), "{within}");
+        let file = refused(&logs.join(RUN_LOG_FILE), true, true).expect("nothing can be written into it");
+        assert!(file.to_string().starts_with("--log-dir is a file, not a folder: "), "{file}");
     }
 }

@@ -3,15 +3,15 @@
 //!
 //! In: a session with a run. Out: how the loop ended; a run that did not end goes on from the checkpoint in its folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hone_core::checkpoint::CheckpointError;
 use hone_core::event::{StopReason, TrainEvent};
 use hone_core::session::{Session, SessionError};
 use hone_core::sweep::Budget;
-use hone_core::train::TrainError;
+use hone_core::train::{SavePace, TrainError};
 
-use crate::checkpoint_dir;
+use crate::checkpoint_dir::{self, Inputs};
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::signals::Interrupt;
@@ -53,6 +53,7 @@ pub(crate) async fn train(
     facts: &mut RunFacts,
 ) -> anyhow::Result<End> {
     let mut end = End::Finished;
+    let mut pace = SavePace::new(progress.elapsed_secs());
     while let Some(event) = session.next_event().await? {
         progress.event(&event);
         facts.follow(&event);
@@ -65,12 +66,16 @@ pub(crate) async fn train(
         // A checkpoint between any two events restores the run exactly; one that is over needs none.
         let stops = interrupt.pressed() && !matches!(event, TrainEvent::Finished { .. });
         let pauses = facts.is_at_pause() && session.is_between_steps();
-        if stops || pauses || matches!(event, TrainEvent::CheckpointDue { .. }) {
-            let inputs = plan.inputs([facts.step, facts.total_steps], progress.elapsed_secs());
-            let written = match session.stream_checkpoint().await {
-                Ok(files) => checkpoint_dir::write(output, files, &inputs).await,
-                Err(error) => Err(error.into()),
-            };
+        // After the last step it is saved in any case: measuring takes a while, and the model is written after it.
+        let is_last = matches!(event, TrainEvent::CheckpointDue { step } if step == facts.total_steps);
+        let began_secs = progress.elapsed_secs();
+        if stops || pauses || is_last || pace.is_due(&event, session.is_between_steps(), began_secs) {
+            let inputs = plan.inputs([facts.step, facts.total_steps], began_secs);
+            let mut written = save(session, output, &inputs).await;
+            if (stops || pauses || is_last) && written.as_ref().is_err_and(is_of_disk) {
+                written = save(session, output, &inputs).await; // the checkpoint before the newest made room
+            }
+            pace.note_saving(began_secs, progress.elapsed_secs());
             match written {
                 Ok(_) if stops => return Ok(End::Interrupted),
                 Ok(_) if pauses => return Ok(End::Paused),
@@ -86,6 +91,17 @@ pub(crate) async fn train(
         }
     }
     Ok(end)
+}
+
+/// Writes where the run stands, and returns where that lies.
+async fn save(session: &mut Session, output: &Path, inputs: &Inputs) -> anyhow::Result<PathBuf> {
+    let files = session.stream_checkpoint().await?;
+    checkpoint_dir::write(output, files, inputs).await
+}
+
+/// Whether it was the disk that refused a checkpoint, and not the run or its device.
+fn is_of_disk(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<SessionError>().is_none()
 }
 
 impl RunFacts {

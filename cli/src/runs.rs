@@ -464,6 +464,9 @@ c     running, no checkpoint yet   -                        -      -       -    
             unsaved.lines_below()
         );
         assert_eq!(unsaved.to_json()["state"], "no_checkpoint");
+        let of_a_clock_set_back = Run { changed: Some(now + Duration::from_secs(7_200)), ..unsaved };
+        let shown = table(&[of_a_clock_set_back], now);
+        assert!(shown.contains("  just now\n"), "{shown}");
         assert_eq!([time_of(-1.0), time_of(f64::NAN), time_of(1e16)], [None; 3]);
         assert_eq!(time_of(1_500.0), Some(UNIX_EPOCH + Duration::from_millis(1_500)));
         assert_eq!([ago(59), ago(60), ago(200_000)], ["just now", "1 minute ago", "2 days ago"]);

@@ -7,10 +7,8 @@
 use std::fs;
 use std::path::Path;
 
-use hone_core::folder::Folder;
-
 use crate::failure::io_error;
-use crate::output::{make_dir, names_in, remove_dir, write_files};
+use crate::output::{make_dir, names_in, remove_dir, sync_names};
 
 const PART: &str = ".export.part";
 const NEW: &str = ".export.new";
@@ -19,15 +17,20 @@ const OLD: &str = ".export.old";
 /// Names that a replacement uses for itself.
 pub(crate) const OWN: [&str; 3] = [PART, NEW, OLD];
 
-/// Writes `folder` into `dir`; of what is there, the entries for which `goes` is true, and those of the same names, make
-/// way for it. Returns the names of those that are gone and have no successor.
+/// Puts the files into `dir` that `write` writes into the folder that it is given; of what is there, the entries for which `goes` is
+/// true, and those of the same names, make way for them. Returns the names of those that are gone and have no successor.
 ///
 /// # Errors
-/// When the disk refuses; the next [`recover`] then brings the old files back, or ends what was begun.
-pub(crate) fn replace(folder: &Folder, dir: &Path, goes: impl Fn(&str) -> bool) -> anyhow::Result<Vec<String>> {
+/// When the disk refuses, or nothing more can be written; the next [`recover`] then brings the old files back, or ends what was begun.
+pub(crate) fn replace(
+    write: impl FnOnce(&Path) -> anyhow::Result<()>,
+    dir: &Path,
+    goes: impl Fn(&str) -> bool,
+) -> anyhow::Result<Vec<String>> {
     recover(dir)?;
     let (part, old) = (dir.join(PART), dir.join(OLD));
-    write_files(folder, &part).inspect_err(|_| drop(fs::remove_dir_all(&part)))?;
+    write(&part).inspect_err(|_| drop(fs::remove_dir_all(&part)))?;
+    sync_names(&part);
     let new = names_in(&part)?;
     let entries = names_in(dir)?.into_iter().filter(|name| !OWN.contains(&name.as_str()));
     let leaving: Vec<String> = entries.filter(|name| new.contains(name) || goes(name)).collect();
@@ -47,6 +50,7 @@ pub(crate) fn recover(dir: &Path) -> anyhow::Result<()> {
     let from = if new.is_dir() { &new } else { &old };
     if from.is_dir() {
         names_in(from)?.iter().try_for_each(|name| rename(&from.join(name), &dir.join(name)))?;
+        sync_names(dir); // what is removed below is wanted no more then
     }
     // The new folder goes last: as long as it is there, the old files are not wanted back.
     [&part, &old, &new].into_iter().try_for_each(|dir| remove_dir(dir))
@@ -58,8 +62,10 @@ fn rename(from: &Path, to: &Path) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use hone_core::folder::Folder;
+
     use super::*;
-    use crate::output::read_all;
+    use crate::output::{read_all, write_files};
 
     fn folder(files: &[(&str, &str)]) -> Folder {
         files.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect()
@@ -70,10 +76,22 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         write_files(&folder(&[("a", "1"), ("b", "1"), ("c/d", "1"), ("keep/x", "1")]), dir.path()).expect("writes");
         let new = folder(&[("a", "2"), ("e/f", "2")]);
-        let gone = replace(&new, dir.path(), |name| name != "keep").expect("replaces");
+        let gone = replace(|to| write_files(&new, to), dir.path(), |name| name != "keep").expect("replaces");
         assert_eq!(gone, ["b", "c"]);
         let expected = folder(&[("a", "2"), ("e/f", "2"), ("keep/x", "1")]);
         assert_eq!(read_all(dir.path()).expect("reads"), expected);
+    }
+
+    #[test]
+    fn a_disk_that_takes_no_more_leaves_the_old_files() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let old = folder(&[("a", "1"), ("b", "1")]);
+        write_files(&old, dir.path()).expect("writes");
+        // The second file can't be written: the first stands where its folder would be.
+        let new = folder(&[("c", "2"), ("c/d", "2")]);
+        let message = replace(|to| write_files(&new, to), dir.path(), |_| true).expect_err("refused").to_string();
+        assert!(message.starts_with("can't "), "{message}");
+        assert_eq!(read_all(dir.path()).expect("reads"), old, "and nothing of the new ones takes room");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(crate) fn evaluation(title: &str, evaluation: &Evaluation, of: &str) -> Stri
     }
     let view = view(evaluation.task());
     let below = match view.detail {
-        Detail::OneLine(line) => return format!("{title}: {}\n", line(evaluation)),
+        Detail::OneLine(line) => return format!("{title}: {}\n{}", line(evaluation), intervals_below(evaluation)),
         Detail::Below(below) => below,
     };
     let baseline = evaluation.baseline();
@@ -58,6 +58,7 @@ pub(crate) fn evaluation(title: &str, evaluation: &Evaluation, of: &str) -> Stri
     for (name, value) in more {
         line(&format!("    {:<width$}  {value:.4}{}", spoken(name), interval(evaluation, name)));
     }
+    evaluation.missing_intervals().iter().for_each(|note| line(&format!("  {note}")));
     out + &below(evaluation)
 }
 
@@ -69,7 +70,22 @@ fn in_two(names: &[&'static str], task: Task) -> (Vec<&'static str>, Vec<&'stati
 /// Between which values a figure lies, where that was measured.
 fn interval(evaluation: &Evaluation, name: &str) -> String {
     let found = evaluation.figures.iter().find(|figure| figure.name == name).and_then(|figure| figure.interval);
-    found.map_or_else(String::new, |[low, high]| format!("  95 % between {low:.4} and {high:.4}"))
+    match found {
+        Some([low, high]) if low == high => "  the same in every draw of these rows: no interval is known".to_owned(),
+        Some([low, high]) => format!("  95 % between {low:.4} and {high:.4}"),
+        None => String::new(),
+    }
+}
+
+/// The intervals of figures that stand in one line, below it; nothing where none was measured.
+fn intervals_below(evaluation: &Evaluation) -> String {
+    let width = NAME_WIDTH;
+    let lines = evaluation.figures.iter().filter(|figure| figure.interval.is_some()).map(|figure| {
+        let name = &figure.name;
+        format!("  {:<width$}  {:.4}{}\n", spoken(name), figure.value, interval(evaluation, name))
+    });
+    let notes = evaluation.missing_intervals().into_iter().map(|note| format!("  {note}\n"));
+    lines.chain(notes).collect()
 }
 
 /// Tuned beside base, for `--compare`. Where there is a baseline, the gain is over it: any head beats a random one.
@@ -222,6 +238,14 @@ pub(crate) fn writing(writing: &WritingEvaluation) -> String {
         figures.rouge_l,
         figures.exact_match
     );
+    let told = writing.figures().into_iter().filter_map(|figure| {
+        let [low, high] = figure.interval.filter(|[low, high]| low < high)?;
+        Some(format!("{} {low:.4} and {high:.4}", figure.name))
+    });
+    let told: Vec<String> = told.collect();
+    if !told.is_empty() {
+        text.push_str(&format!("\n  95 % between: {}", told.join("; ")));
+    }
     if figures.bleu == 0.0 {
         text.push_str("\n  (BLEU counts runs of four words, too: where all texts are shorter it is 0)");
     }

@@ -19,7 +19,7 @@ use indicatif::HumanBytes;
 use serde_json::json;
 
 use crate::args::{Settings, TrainArgs, as_flags, choose_task_of_run, describe, no_effect, unused_columns};
-use crate::checkpoint_dir;
+use crate::checkpoint_dir::{self, Inputs};
 use crate::device;
 use crate::failure::{DIVERGED, INTERRUPTED, Usage};
 use crate::few_shot;
@@ -37,6 +37,10 @@ use crate::run_loop::{End, RunFacts};
 use crate::run_to_end::{say_what_is_left, train_to_end};
 use crate::several;
 use crate::tables::{self, OF_TRAINING, evaluation_json};
+
+/// What to say where batches are not cut.
+const BATCHES_STAY: &str = "--cut-batches: the batches of this run can't be cut any further; start it anew with a lower \
+    --max-seq-length, or another --method";
 
 /// Runs `hone train`.
 ///
@@ -139,8 +143,27 @@ pub(crate) fn begin(
     };
     let job = session.resume(&checkpoint).context("can't go on from the checkpoint")?;
     let step = read_state(&checkpoint)?.step;
+    if args.cut_batches {
+        cut_batches(session, plan, &args.output)?;
+    }
     plan.keep_unpacked(&args.output, checkpoint)?;
     Ok((job, Some(step)))
+}
+
+/// Computes the batches of a run that goes on in more parts. Its checkpoint knows it from now on: where memory runs out again before the
+/// next one is written, they are cut once more.
+fn cut_batches(session: &mut Session, plan: &Plan, output: &Path) -> anyhow::Result<()> {
+    if !session.cut_batches() {
+        return Err(Usage(vec![BATCHES_STAY.to_owned()]).into());
+    }
+    let found = checkpoint_dir::find(output).and_then(|dir| checkpoint_dir::steps_of(&dir));
+    let Some((step, total_steps)) = found else { return Ok(()) };
+    let inputs = Inputs { total_steps, ..plan.inputs([step, 0], plan.before_secs) };
+    let files = block_on(session.stream_checkpoint())?;
+    if let Err(error) = block_on(checkpoint_dir::write(output, files, &inputs)) {
+        say(&format!("warning: the checkpoint does not know yet that batches are cut: {error:#}"));
+    }
+    Ok(())
 }
 
 /// Logs the run from now on: beside the model, and where the person asked for it.
@@ -355,7 +378,7 @@ pub(crate) fn measure(
         }
     }
     if args.compare {
-        text.push_str(&few_shot::measure(session, args.json, progress, tuned.figure("accuracy"))?);
+        text.push_str(&few_shot::measure(session, args.json, progress, facts.step, tuned.figure("accuracy"))?);
     }
     Ok(())
 }

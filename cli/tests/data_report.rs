@@ -51,6 +51,11 @@ fn findings_are_written_as_text_as_json_and_as_a_page() {
         assert!(text.lines().any(|found| found.starts_with(line)), "{line}\n{text}");
     }
 
+    assert!(text.contains("would mend it: read the texts with personal data replaced (clean_texts)"), "{text}");
+    let cleaned = report(&["--clean-texts", "personal-data,markup"]);
+    assert!(cleaned.contains("  2 rows are read with HTML taken out, personal data replaced\n"), "{cleaned}");
+    assert!(!cleaned.contains("Personal data (") && !cleaned.contains("HTML left over ("), "{cleaned}");
+
     let written: Value = serde_json::from_str(&report(&["--json"])).expect("JSON");
     assert_eq!((&written["hone_findings"], &written["task"]), (&json!(1), &json!("sequence_classification")));
     assert_eq!((&written["num_rows"], &written["max_seq_length"]), (&json!([44, 2, 2]), &Value::Null));

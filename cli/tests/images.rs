@@ -190,9 +190,10 @@ fn what_can_not_be_learned_or_asked_is_said() {
     fs::create_dir_all(home.join("one")).expect("makes");
     fs::rename(home.join("colours/red"), home.join("one/red")).expect("moves");
     fs::create_dir(home.join("empty")).expect("makes");
-    for (data, says) in
-        [("one", "at least two labels"), ("empty", "can't read the training file: it is a folder without images")]
-    {
+    for (data, says) in [
+        ("one", "tells no label from another"),
+        ("empty", "can't read the training file: it is a folder without images"),
+    ] {
         let (code, stderr) = train(home, &["--data", data, "--output", "never"]);
         assert!(code == 1 && stderr.contains(says), "{stderr}");
     }

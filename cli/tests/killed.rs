@@ -1,5 +1,5 @@
-//! Runs that are killed, or lose their readers, at moments that nobody chose: they end in the weights of a run that was
-//! left alone. A few moments each time; `cargo xtask soak` has the first of these tests try many.
+//! Runs that are killed, or lose their readers, at moments that nobody chose, and one whose disk takes no more: they end in the
+//! weights of a run that was left alone. A few moments each time; `cargo xtask soak` has the first of these tests try many.
 
 mod support;
 
@@ -13,7 +13,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
 use hone_core::splitmix64::SplitMix64;
-use support::{hone, run, tiny_encoder, train_line, write_rows};
+use serde_json::Value;
+use support::{hone, kill_after_checkpoint, leave_checkpoint, run, tiny_encoder, train_line, write_rows};
 
 /// Seed of the moments, where none is given.
 const SEED: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -108,7 +109,7 @@ impl Victim<'_> {
             child.wait().expect("ends");
             self.tally.kills += 1;
         }
-        let is_half = ["checkpoint.part", "checkpoint.old"].iter().any(|dir| self.path(dir).exists());
+        let is_half = self.path("checkpoint.part").exists();
         if let Some(status) = status {
             let said = fs::read_to_string(self.home.join("stderr.txt")).unwrap_or_default();
             assert!(status.success(), "{status} after {} kills: {said}", self.tally.kills);
@@ -205,6 +206,29 @@ fn a_run_that_is_killed_again_and_again_gives_the_same_weights() {
 }
 
 #[test]
+fn a_run_of_one_epoch_that_is_killed_goes_on_from_within_it() {
+    let model = tiny_encoder();
+    let home = tempfile::tempdir().expect("a temporary folder");
+    write_rows(&home.path().join("rows.csv"));
+    let more = ["--epochs", "1", "--eval-steps", "3", "--early-stopping-patience", "off", "--json", "--output"];
+    let train = |output: &str| {
+        let mut command = hone(home.path());
+        command.args(train_line(&model)).args(more).arg(output);
+        command
+    };
+    let (code, _, stderr) = run(&mut train("whole"));
+    assert_eq!(code, 0, "{stderr}");
+    kill_after_checkpoint(&mut train("killed"));
+    let inputs = fs::read(home.path().join("killed/checkpoint/inputs.json")).expect("it was saved");
+    let inputs: Value = serde_json::from_slice(&inputs).expect("JSON");
+    let [step, total] = ["step", "total_steps"].map(|name| inputs[name].as_u64().expect("a number"));
+    assert!(step > 0 && step < total, "saved at {step} of {total}");
+    let (code, _, stderr) = run(hone(home.path()).args(["train", "--resume", "--output", "killed"]));
+    assert_eq!(code, 0, "{stderr}");
+    assert!(weights(home.path(), "killed") == weights(home.path(), "whole"), "other weights, from step {step} on");
+}
+
+#[test]
 fn a_run_whose_readers_go_away_gives_the_same_weights() {
     let model = tiny_encoder();
     let home = tempfile::tempdir().expect("a temporary folder");
@@ -221,4 +245,76 @@ fn a_run_whose_readers_go_away_gives_the_same_weights() {
         assert!(child.wait().expect("ends").success(), "closed after {read} events");
         assert!(weights(home.path(), "closed") == expected, "other weights, closed after {read} events");
     }
+}
+
+/// Where a folder of another file system than the system's own one for temporary files may be made by anybody.
+const OTHER_DISK: &str = "/dev/shm";
+
+/// Blocks of 512 bytes that no file may be larger than: fewer than the weights have, more than all else.
+const MAX_BLOCKS: &str = "1024";
+
+/// Goes on with a run on a disk that takes small files only: a shell sets the limit, by which a write fails as on a full disk.
+#[cfg(unix)]
+fn resume_on_full_disk(home: &Path, output: &str) -> (i32, String, String) {
+    let binary = hone(home);
+    let mut shell = Command::new("sh");
+    // Without the trap the process would be ended by a signal, as no full disk does.
+    shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {MAX_BLOCKS}; exec \"$@\"")]).arg("sh");
+    shell.arg(binary.get_program()).args(["train", "--resume", "--output", output]);
+    for (name, value) in binary.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    run(shell.current_dir(home).stdin(Stdio::null()))
+}
+
+#[cfg(unix)]
+#[test]
+fn a_disk_that_takes_no_more_costs_neither_the_run_nor_what_was_there() {
+    let model = tiny_encoder();
+    let home = tempfile::tempdir().expect("a temporary folder");
+    // On another disk than the rows, where there is one: nothing is renamed from one to the other.
+    let elsewhere = tempfile::tempdir_in(OTHER_DISK).or_else(|_| tempfile::tempdir()).expect("a temporary folder");
+    write_rows(&home.path().join("rows.csv"));
+    let line =
+        [train_line(&model), ["--epochs", "3", "--logging-steps", "1", "--output", "whole"].map(str::to_owned).into()]
+            .concat();
+    let (code, _, stderr) = run(hone(home.path()).args(line));
+    assert_eq!(code, 0, "{stderr}");
+    let output = elsewhere.path().join("out");
+    let name = output.to_str().expect("a name of letters");
+    leave_checkpoint(home.path(), &model, name);
+    let inputs = || fs::read(output.join("checkpoint/inputs.json")).expect("the checkpoint is there");
+    let before = inputs();
+
+    let (code, _, stderr) = resume_on_full_disk(home.path(), name);
+    assert_eq!(code, 1, "{stderr}");
+    let refused = "can't write the file: File too large";
+    assert!(stderr.contains("warning: no checkpoint at step ") && stderr.matches(refused).count() >= 2, "{stderr}");
+    assert!(stderr.contains("the run broke off, its checkpoint at step ") && stderr.contains("--resume"), "{stderr}");
+    assert_eq!(inputs(), before, "the checkpoint before is as it was");
+    let left = fs::read_dir(&output).expect("is there").flatten().map(|entry| entry.file_name());
+    let left: Vec<_> = left.map(|name| name.to_string_lossy().into_owned()).collect();
+    let is_half = |name: &String| name.ends_with(".part") || name.ends_with(".safetensors");
+    assert!(!left.iter().any(is_half), "half of what was refused takes no room: {left:?}");
+
+    // Once there is room the run goes on, to the weights of one that always had some.
+    let (code, _, stderr) = run(hone(home.path()).args(["train", "--resume", "--output", name]));
+    assert_eq!(code, 0, "{stderr}");
+    assert!(weights(home.path(), name) == weights(home.path(), "whole"), "other weights");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_nobody_can_write_to_is_said_before_anything_is_trained() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    write_rows(&home.path().join("rows.csv"));
+    // No one makes a folder there, not even who may do anything.
+    let output = "/proc/self/hone";
+    let (code, stdout, stderr) = run(hone(home.path()).args(train_line(&tiny_encoder())).args(["--output", output]));
+    assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
+    assert!(stderr.contains("error: can't make the folder: ") && stderr.contains(output), "{stderr}");
+    assert!(!stderr.contains("device: "), "nothing is trained before: {stderr}");
 }

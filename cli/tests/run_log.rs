@@ -56,6 +56,7 @@ fn a_run_is_logged_and_reported() {
         "Which label is taken for which",
         "95 % between",
         "<td>max_seq_length</td><td>32</td>",
+        "Labels without training",
         accuracy.as_str(),
     ] {
         assert!(html.contains(part), "{part} is not in\n{html}");
@@ -65,6 +66,19 @@ fn a_run_is_logged_and_reported() {
     assert_eq!(code, 0, "{stderr}");
     let html = fs::read_to_string(path("whole.html")).expect("was written");
     assert!(html.contains("The rows that are most wrong") && html.contains("<td class=\"written\">the "), "{html}");
+
+    // What other commands found of the model is added.
+    let (code, findings, stderr) = run(hone(home.path()).args(["data", "report", "rows.csv", "--json"]));
+    assert_eq!(code, 0, "{stderr}");
+    fs::write(path("findings.json"), findings).expect("writes");
+    let (code, _, stderr) =
+        run(hone(home.path()).args(["report", "logs", "-o", "added.html", "--add", "findings.json"]));
+    assert_eq!(code, 0, "{stderr}");
+    let html = fs::read_to_string(path("added.html")).expect("was written");
+    assert!(html.contains("What may be wrong with the rows"), "{html}");
+    let (code, _, stderr) =
+        run(hone(home.path()).args(["report", "logs", "-o", "added.html", "--add", "tuned/hone.json"]));
+    assert!(code == 1 && stderr.contains("it has neither slices nor swaps"), "{stderr}");
 
     // A log is not lost unasked, and no run is a folder without one.
     let again = ["--output", "other", "--log-dir", "logs"];

@@ -137,7 +137,9 @@ fn a_resumed_run_matches_an_uninterrupted_one() {
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().expect("kill is there").success());
     let rest = events.map_while(Result::ok).count();
     assert_eq!(child.wait().expect("ends").code(), Some(130), "after {rest} more events");
-    assert!(home.path().join("halves/checkpoint/inputs.json").is_file());
+    let inputs = fs::read(home.path().join("halves/checkpoint/inputs.json")).expect("it was saved");
+    let inputs: Value = serde_json::from_slice(&inputs).expect("JSON");
+    let before_secs = inputs["elapsed_secs"].as_f64().expect("seconds");
 
     let (code, _, stderr) = run(hone(home.path()).args(&line).args(["--output", "halves"]));
     assert_eq!(code, 1, "an unfinished run is not written over");
@@ -146,6 +148,8 @@ fn a_resumed_run_matches_an_uninterrupted_one() {
     assert_eq!(code, 0, "{stderr}");
     let first: Value = serde_json::from_str(stdout.lines().next().expect("events")).expect("JSON");
     assert!(first["step"].as_u64().expect("a step") >= 31, "{first}");
+    let elapsed_secs = first["elapsed_secs"].as_f64().expect("seconds");
+    assert!(before_secs > 0.0 && elapsed_secs >= before_secs, "{elapsed_secs} s: those of before count");
     for (a, b) in probabilities(home.path(), "whole").iter().zip(probabilities(home.path(), "halves")) {
         assert!((a - b).abs() < RESUME_TOLERANCE, "{a} is not {b}");
     }
@@ -206,8 +210,28 @@ fn a_run_goes_on_only_with_the_files_it_began_with() {
         assert!(code == 1 && stderr.contains(says), "{stderr}");
         fs::write(&file, before).expect("writes");
     }
-    let (code, _, stderr) = resume();
-    assert_eq!(code, 0, "{stderr}");
+    // With the one before beside it, a damaged checkpoint costs its steps alone. The run was killed, which is said.
+    let [newest, before] = ["checkpoint", "checkpoint.old"].map(|name| home.path().join("out").join(name));
+    fs::create_dir(&before).expect("makes");
+    for (name, bytes) in folder(&newest).iter() {
+        fs::write(before.join(name), bytes).expect("writes");
+    }
+    fs::write(newest.join("optimizer.safetensors"), "").expect("writes");
+    fs::write(home.path().join("out/.hone.lock"), "").expect("writes");
+    let line = ["train", "--resume", "--output", "out"];
+    let (code, _, stderr) = run(hone(home.path()).args(line).args(["--data", "nowhere.csv"]));
+    assert!(code == 1 && stderr.contains("ended from outside") && stderr.contains("add --cut-batches"), "{stderr}");
+    assert!(stderr.contains("is damaged: ") && stderr.contains("goes on from the checkpoint before it"), "{stderr}");
+    // The checkpoint knows at once that batches are cut: a run that ends before it is saved again is cut once more the next time.
+    let log = home.path().join("out/run_log.jsonl");
+    fs::remove_file(&log).expect("it is logged");
+    fs::create_dir(&log).expect("makes");
+    let cut = || run(hone(home.path()).args(line).arg("--cut-batches"));
+    let (code, _, stderr) = cut();
+    assert!(code == 1 && stderr.contains("run_log.jsonl"), "it can't be logged: {stderr}");
+    fs::remove_dir(&log).expect("nothing is in it");
+    let (code, _, stderr) = cut();
+    assert!(code == 0 && stderr.contains(" on 2 rows at once"), "its batches of 8 are computed in parts: {stderr}");
 }
 
 /// The files of a folder by their names.

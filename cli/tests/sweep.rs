@@ -48,6 +48,9 @@ fn halving_keeps_the_best_trial_and_each_run_is_that_of_its_job() {
     assert!(stdout.contains("rung 1: 3 trials, at most 30 steps\nrung 2: 1 trial, at most 30 steps\n"), "{stdout}");
     assert!(stdout.ends_with("in all 60 of the 120 steps of every trial run to its end\n"), "{stdout}");
     assert!(!home.join("out").exists(), "nothing is written");
+    let (_, planned, _) = run(sweep(home, "sweep.toml", "out").args(["--dry-run", "--json"]));
+    let planned: Value = serde_json::from_str(&planned).expect("JSON alone");
+    assert_eq!((&planned["steps"], planned["trials"].as_array().map(Vec::len)), (&60.into(), Some(3)));
     let early = "at step 10 of 40, and learning rates rise until step 4: ";
     assert!(stderr.contains(early) && stderr.contains("min_steps = 12"), "{stderr}");
 
@@ -87,12 +90,22 @@ fn halving_keeps_the_best_trial_and_each_run_is_that_of_its_job() {
 
     write_sweep(home, "sweep.toml", 3, RATES);
     let (code, _, stderr) = run(&mut sweep(home, "sweep.toml", "out"));
-    assert!(code == 1 && stderr.contains("holds another sweep ([run] is another)"), "{stderr}");
+    let says =
+        "holds another sweep (line 7: [run] num_train_epochs is another: --epochs=3 where it began with --epochs=2)";
+    assert!(code == 1 && stderr.contains(says), "{stderr}");
     fs::write(home.join("bad.toml"), "[run]\nmodel = \"m\"\n[space]\nlearning_rat = [1]\n[search]\nway = \"best\"\n")
         .expect("writes");
     let (code, _, stderr) = run(&mut sweep(home, "bad.toml", "other"));
     assert_eq!(code, 2, "{stderr}");
-    assert!(stderr.contains("learning_rat: there is no such setting") && stderr.contains("way: \"best\""), "{stderr}");
+    assert!(stderr.contains("line 4: [space] learning_rat: there is no such setting"), "{stderr}");
+    assert!(stderr.contains("line 6: [search] way: \"best\" is not one of"), "{stderr}");
+
+    // A sweep that is refused leaves nothing behind, and drops nothing.
+    fs::write(home.join("rows.csv"), "text,label\nonly one,up\n").expect("writes");
+    let (code, _, stderr) = run(&mut sweep(home, "sweep.toml", "other"));
+    assert!(code != 0 && !home.join("other").exists(), "{stderr}");
+    let (code, _, stderr) = run(sweep(home, "sweep.toml", "out").arg("--force"));
+    assert!(code != 0 && home.join("out/trial-002/model.safetensors").is_file(), "{stderr}");
 }
 
 #[test]

@@ -81,6 +81,18 @@ fn an_adapter_is_trained_used_measured_and_merged() {
     let plain = ["--model", &model, "--adapter", "adapter", "--prompt-format", "plain"];
     let (_, stderr) = write(home, &plain);
     assert!(!stderr.contains("the prompt is given"), "{stderr}");
+    // A file of sources needs no targets, and each is written behind the same prefix.
+    fs::write(home.join("sources.csv"), "note,source\n=1,\"May 29th, 2014\"\n").expect("writes");
+    let whole = ["generate", "--data", "sources.csv", "--max-new-tokens", "16", "--device", "cpu", "--json"];
+    let (code, stdout, stderr) = run(hone(home).args(whole).args(["--model", &model, "--adapter", "adapter"]));
+    assert_eq!(code, 0, "{stderr}");
+    let line = &self::events(&stdout)[0];
+    assert_eq!(
+        (&line["row"], &line["source"], &line["generated"]),
+        (&json!(2), &json!("May 29th, 2014"), &json!(tuned))
+    );
+    assert!(stderr.contains("the prompt is given to the model as \"year: {prompt}"), "{stderr}");
+
     let (beams, _) = write(home, &["--model", &model, "--adapter", "adapter", "--num-beams", "4"]);
     assert!(beams[0].starts_with("201"), "the year, or nearly: {beams:?}");
 
@@ -134,6 +146,56 @@ fn a_model_begins_with_fresh_weights() {
     assert!(stderr.contains("all weights are fresh") && stdout.contains("perplexity"), "{stdout}{stderr}");
     let (texts, stderr) = write(home, &["--model", "fresh"]);
     assert!(texts.len() == 1 && !stderr.contains("the prompt is given"), "no prefix was asked for: {stderr}");
+}
+
+/// Dates whose target is one of two words: labels, written.
+#[test]
+fn few_targets_are_labels_with_figures_of_their_own() {
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let home = temporary.path();
+    write_rows(&home.join("years.jsonl"));
+    let years = fs::read_to_string(home.join("years.jsonl")).expect("reads");
+    let mut counts = [0_u64; 2];
+    let with_century = |line: &str| {
+        let row: Value = serde_json::from_str(line).expect("JSON");
+        let is_new = row["target"].as_str().expect("a year").starts_with("20");
+        counts[usize::from(is_new)] += 1;
+        format!("{}\n", json!({ "source": row["source"], "target": if is_new { "2000" } else { "1900" } }))
+    };
+    let rows: String = years.lines().map(with_century).collect();
+    fs::write(home.join("rows.jsonl"), rows).expect("writes");
+    assert!(counts[0] > 0 && counts[1] > 0, "both targets are there: {counts:?}");
+
+    let model = tiny_t5().display().to_string();
+    let flags = ["--data", "rows.jsonl", "--max-target-length", "16", "--epochs", "6", "--learning-rate", "2e-3"];
+    let (code, _, stderr) = train(home, &model, &[&flags[..], &["--output", "tuned"]].concat());
+    assert_eq!(code, 0, "{stderr}");
+    let eval = |model: &str, flags: &[&str]| {
+        let line = ["eval", "--model", model, "--data", "rows.jsonl", "--device", "cpu", "--generate", "60"];
+        let (code, stdout, stderr) = run(hone(home).args(line).args(["--max-new-tokens", "8"]).args(flags));
+        assert_eq!(code, 0, "{stderr}");
+        stdout
+    };
+    let texts_of = |model: &str| -> Value {
+        let figures: Value = serde_json::from_str(&eval(model, &["--json"])).expect("JSON");
+        figures["texts"].clone()
+    };
+    let per_label = |texts: &Value| texts["labels"]["per_label"].as_array().expect("two targets are labels").clone();
+    let recall = |of: &Value| of["recall"].as_f64().expect("a figure");
+    let tuned = texts_of("tuned");
+    let found = per_label(&tuned);
+    let supports: Vec<_> = found.iter().map(|of| (of["label"].as_str(), of["support"].as_u64())).collect();
+    assert_eq!(supports, [(Some("1900"), Some(counts[0])), (Some("2000"), Some(counts[1]))]);
+    // Of one label a row, the hits over all labels are the exact matches.
+    let hits: f64 = found.iter().zip(counts).map(|(of, count)| recall(of) * count as f64).sum();
+    let exact = tuned["exact_match"].as_f64().expect("a figure");
+    assert!((hits - 60.0 * exact).abs() < 1e-6 && found.iter().all(|of| recall(of) > 0.5), "{tuned}");
+    let base = texts_of(&model);
+    assert_eq!(base["labels"]["num_unknown"], 60, "it writes whole dates: {base}");
+    assert!(per_label(&base).iter().all(|of| recall(of) <= 0.0), "{base}");
+
+    let told = eval("tuned", &[]);
+    assert!(told.contains("1900  precision") && told.contains("2000  precision"), "{told}");
 }
 
 #[test]

@@ -80,6 +80,23 @@ fn an_adapter_is_trained_used_and_merged() {
     assert_eq!(code, 0, "{stderr}");
     assert_eq!(write(&["merged"])[0], both[1], "merged, it writes the same");
 
+    // Each row of a file gets what a prompt of its own gets, and a row that can't be used is said.
+    let prompts = "{\"prompt\": [\"turns\"]}\n{\"prompt\": \"1 Spain:\"}\n";
+    fs::write(home.path().join("prompts.jsonl"), prompts).expect("writes");
+    let whole =
+        ["generate", "--model", "merged", "--data", "prompts.jsonl", "--max-new-tokens", "8", "--device", "cpu"];
+    let (code, stdout, stderr) = run(hone(home.path()).args(whole).arg("--json"));
+    assert_eq!(code, 0, "{stderr}");
+    let answer: Value = serde_json::from_str(&stdout).expect("one line");
+    assert_eq!((&answer["row"], &answer["generated"]), (&json!(2), &json!(both[1])));
+    assert!(stderr.contains("row 1 is left out: the prompt holds an object or array"), "{stderr}");
+    let (code, _, stderr) = run(hone(home.path()).args(whole).args(["--output", "written.csv"]));
+    assert!(code == 0 && stderr.contains("1 row answered: written.csv"), "{stderr}");
+    let written = fs::read_to_string(home.path().join("written.csv")).expect("it is written");
+    assert!(written.starts_with("row,prompt,generated,finish_reason\n2,1 Spain:,"), "{written}");
+    let (code, _, stderr) = run(hone(home.path()).args(whole).args(["--output", "prompts.jsonl"]));
+    assert!(code == 1 && stderr.contains("--output is the file that --data reads"), "{stderr}");
+
     let is_word = |char: char| char.is_alphanumeric();
     let word = both[1].split(|char| !is_word(char)).find(|word| !word.is_empty()).expect("it writes a word");
     let blocked = ["generate", "--prompt", "1 Spain:", "--max-new-tokens", "8", "--device", "cpu", "--json"];
@@ -99,6 +116,11 @@ fn an_adapter_is_trained_used_and_merged() {
     assert!(texts.lines().count() == 4 && texts.contains("\"generated\":"), "{texts}");
     assert_eq!((&figures["texts"]["num_rows"], &figures["styles"]["written"]["num_texts"]), (&json!(4), &json!(4)));
     assert!(figures["tokens"]["perplexity"].as_f64().expect("a figure") < 20.0, "{stdout}");
+    let ends = [&figures["tokens"]["intervals"]["perplexity"], &figures["text_intervals"]["chrf"]];
+    assert!(ends.iter().all(|ends| ends[0].is_number() && ends[1].is_number()), "{stdout}");
+    let (code, stdout, stderr) = run(hone(home.path()).args(["compare", "texts.jsonl", "texts.jsonl"]));
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(stdout.starts_with("4 rows: A and B have the same chrF: neither is better"), "{stdout}");
 
     follows_its_own_file(home.path());
     rate(home.path(), &model);
@@ -132,7 +154,14 @@ fn follows_its_own_file(home: &Path) {
     assert_eq!((&answer["num_tokens"], &answer["finish_reason"]), (&json!(3), &json!("length")));
     let (_, _, stderr) = run(hone(home).args(line).args(["--temperature", "0", "--max-new-tokens", "4"]));
     assert!(stderr.contains("says: min_new_tokens 3 (what is typed"), "{stderr}");
+    // A setting of beams is for those of the file.
+    let with_beams = json!({ "num_beams": 2, "max_new_tokens": 3 });
+    fs::write(&file, with_beams.to_string()).expect("writes");
+    let (code, _, stderr) = run(hone(home).args(line).args(["--length-penalty", "2"]));
+    assert!(code == 0 && stderr.contains("says: num_beams 2, max_new_tokens 3 (what is typed"), "{stderr}");
     fs::remove_file(file).expect("removes");
+    let (code, _, stderr) = run(hone(home).args(line).args(["--length-penalty", "2"]));
+    assert!(code == 2 && stderr.contains("--length-penalty: has no effect without beams, and neither"), "{stderr}");
 }
 
 /// The base beside what was trained of it, rated in two goes.

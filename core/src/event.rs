@@ -163,7 +163,7 @@ pub enum TrainEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         shape: Option<TextShape>,
     },
-    /// A good moment to call `checkpoint` and write it down (after each epoch).
+    /// A good moment to call `checkpoint` and write it down (after each evaluation and each epoch).
     CheckpointDue {
         /// Optimizer steps taken.
         step: u32,

@@ -113,6 +113,13 @@ impl Folder {
         self.stored.get_key_value(name).map(|(name, bytes)| (name.as_str(), &**bytes))
     }
 
+    /// A file as one that stays where it is; of one in memory the content is shared.
+    #[must_use]
+    pub fn share(&self, name: &str) -> Option<Rc<dyn StoredBytes>> {
+        let in_memory = |content: &Arc<Vec<u8>>| Rc::new(Arc::clone(content)) as Rc<dyn StoredBytes>;
+        self.stored.get(name).cloned().or_else(|| self.files.get(name).map(in_memory))
+    }
+
     /// Whether there is a file of this name, in memory or elsewhere.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
@@ -169,6 +176,12 @@ impl Folder {
     #[must_use]
     pub fn total_bytes(&self) -> u64 {
         self.names().filter_map(|name| self.size(name)).sum()
+    }
+
+    /// Bytes of memory that the files in it have, which may be more than is in them.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.files.values().map(|content| content.capacity() as u64).sum()
     }
 
     /// The folder as a zip: weights stored (they do not compress), everything else deflated, every date 1980-01-01, so

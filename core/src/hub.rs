@@ -9,11 +9,14 @@ use std::io;
 use sha2::{Digest, Sha256};
 
 use crate::folder::StoredBytes;
+use crate::images::PREPROCESSOR_CONFIG;
 
+mod adapter_files;
 mod address;
 mod file_check;
 mod known;
 
+pub use adapter_files::{ADAPTER_CONFIG, ADAPTER_FILES, ADAPTER_WEIGHTS, are_of_adapter};
 pub use address::{cache_path, host_of, is_commit, read_typed_id, why_refused};
 pub use file_check::{MAX_TEXT_BYTES, MAX_WEIGHT_BYTES, check_file, check_weight_file_name, head_length, max_bytes};
 pub use known::{KNOWN_MODELS, KnownModel, ModelFamily, OWN_IMAGE_MODEL, OWN_MODEL, own_model_folder};
@@ -32,21 +35,30 @@ pub const MODEL_FILES: &[(&str, bool)] = &[
     ("vocab.txt", false),
     ("vocab.json", false),
     ("merges.txt", false),
-    ("preprocessor_config.json", false),
-    ("generation_config.json", false),
+    (PREPROCESSOR_CONFIG, false),
+    (GENERATION_CONFIG, false),
     ("chat_template.jinja", false),
     ("spiece.model", false),
     ("sentencepiece.bpe.model", false),
     ("spm.model", false),
     ("tokenizer.model", false),
     (MODULES, false),
-    ("1_Pooling/config.json", false),
-    ("config_sentence_transformers.json", false),
+    (POOLING, false),
+    (PROMPTS, false),
     (SENTENCE_LENGTH, false),
 ];
 
+/// Says how a model writes where nobody says anything else, and which tokens begin and end its texts.
+pub const GENERATION_CONFIG: &str = "generation_config.json";
+
 /// Lists the modules of a model of `sentence-transformers`; the last three of [`MODEL_FILES`] are of such a model alone.
 pub const MODULES: &str = "modules.json";
+
+/// Says how `sentence-transformers` makes one vector of the states of tokens.
+pub const POOLING: &str = "1_Pooling/config.json";
+
+/// Says what `sentence-transformers` writes before texts.
+pub const PROMPTS: &str = "config_sentence_transformers.json";
 
 /// Says where `sentence-transformers` cuts texts.
 pub const SENTENCE_LENGTH: &str = "sentence_bert_config.json";
@@ -59,7 +71,7 @@ pub const SENTENCEPIECE_FILES: [&str; 4] = ["spiece.model", "sentencepiece.bpe.m
 /// is, what modules are told by where modules are listed.
 #[must_use]
 pub fn is_wanted(name: &str, has: impl Fn(&str) -> bool) -> bool {
-    if ["1_Pooling/config.json", "config_sentence_transformers.json", SENTENCE_LENGTH].contains(&name) {
+    if [POOLING, PROMPTS, SENTENCE_LENGTH].contains(&name) {
         return has(MODULES);
     }
     !SENTENCEPIECE_FILES.contains(&name) || !["tokenizer.json", "vocab.txt", "vocab.json"].into_iter().any(has)

@@ -37,13 +37,62 @@ pub enum ReadError {
         /// How many are read.
         limit: usize,
     },
-    /// A zip of more files than splits can be made of.
-    #[error("the zip holds {found} files of rows, at most {limit} are read: put those of a split into one file")]
+    /// More files than splits can be made of.
+    #[error("it holds {found} files of rows, at most {limit} are read: put those of a split into one file")]
     TooManyFiles {
         /// How many there are.
         found: usize,
         /// How many are read.
         limit: usize,
+    },
+    /// The card of a data set has several configurations.
+    #[error(
+        "the card (README.md) has several configurations and none of them is the default: {}; write `default: true` below the one \
+         to read, or give its files without the card",
+        quoted(.names)
+    )]
+    ManyConfigs {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// The card of a data set names files that are not there.
+    #[error(
+        "the card (README.md) reads {pattern:?} in its configuration {config:?}, and there is no such file of rows"
+    )]
+    NoFiles {
+        /// The configuration.
+        config: String,
+        /// The pattern of paths.
+        pattern: String,
+    },
+    /// The card of a data set has more or longer patterns than are followed.
+    #[error(
+        "the card (README.md) has more than {limit} patterns of files in its configuration {config:?}, or one that is very long: give \
+         the files without the card"
+    )]
+    TooManyPatterns {
+        /// The configuration.
+        config: String,
+        /// How many are followed.
+        limit: usize,
+    },
+    /// The card of a data set names no split that is known.
+    #[error("no split of the card's (README.md) configuration {config:?} is called train, validation or test: {}", quoted(.splits))]
+    NoSplits {
+        /// The configuration.
+        config: String,
+        /// Its splits.
+        splits: Vec<String>,
+    },
+    /// Files of one split can't be put together.
+    #[error(
+        "{second} can't be read behind {first}, with which it is one split: they are not alike; save them as one file"
+    )]
+    CanNotJoin {
+        /// The first of them.
+        first: String,
+        /// The one that does not fit.
+        second: String,
     },
     /// Something that looks like a workbook, and is another file of an office.
     #[error("it is {what}: save its table as .xlsx or .csv")]

@@ -1,20 +1,25 @@
-//! Files of rows that are no text: Parquet, XLSX and ODS, and gzip or zip around any file of rows. In: a file's name and
-//! bytes. Out: what Hone's core reads, or why there is nothing: JSON lines of a Parquet file (line 7 is its row 7), delimited
-//! text of a sheet (row 7 is its row 7), and all else as it came. Plain Rust, native and wasm.
+//! Files of rows that are no text: Parquet, XLSX and ODS, gzip or zip around any file of rows, and files that are read as one. In: a
+//! file's name and bytes. Out: what Hone's core reads, or why there is nothing: JSON lines of a Parquet file (line 7 is its row 7),
+//! delimited text of a sheet (row 7 is its row 7), and all else as it came. Plain Rust, native and wasm.
 //!
 //! The bytes may be made to do harm: sizes are limited before memory is taken, and a panic of a foreign reader comes out as an
 //! error (natively; in wasm it ends the module, which the worker starts anew for each file).
 
+mod card;
 mod error;
+mod glob;
 mod kind;
 mod parquet_rows;
 mod sheet;
 mod unpack;
+mod wholes;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use self::error::ReadError;
 use self::kind::Kind;
+pub use self::unpack::{MAX_FILES, MAX_PARTS};
+pub use self::wholes::{Plan, Whole, append, names_files, plan};
 
 /// What may be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! gzip and zip around files of rows: unpacked in memory, with limits before it is taken. Names of entries are shown and compared
 //! only: nothing is written under them.
 
-use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 
 use flate2::read::MultiGzDecoder;
@@ -9,7 +8,8 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use crate::kind::Kind;
-use crate::{Limits, Options, ReadError, ReadFile, read_one};
+use crate::wholes::{append, is_split_folder, names_files, plan};
+use crate::{Limits, Options, ReadError, ReadFile, Whole, read_one};
 
 /// How names of files of rows end.
 const ROWS: [&str; 14] =
@@ -21,8 +21,15 @@ const TEXTS: [&str; 2] = ["txt", "text"];
 /// How names of images end: a zip that holds one is not unpacked here.
 const IMAGES: [&str; 7] = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "jpe"];
 
-/// Most files of rows of a zip.
-const MAX_FILES: usize = 16;
+/// Most files of rows of a zip or folder, once those that are read as one are put together.
+pub const MAX_FILES: usize = 16;
+
+/// Most files of rows that these are put together of.
+pub const MAX_PARTS: usize = 256;
+
+/// What the card of a data set is called, and most bytes that it may have.
+const CARD: &str = "readme.md";
+const MAX_CARD: u64 = 1 << 20;
 
 /// Names that a message has.
 const MAX_NAMES: usize = 8;
@@ -85,32 +92,61 @@ pub(crate) fn read_zip(name: &str, bytes: Vec<u8>, options: &Options) -> Result<
         drop(zip);
         return Ok(as_it_is(name, bytes));
     }
-    let (chosen, others) = choose(files);
+    let (mut chosen, mut others) = choose(files.clone());
     if chosen.is_empty() {
         drop(zip);
         return Ok(as_it_is(name, bytes));
     }
-    if chosen.len() > MAX_FILES {
-        return Err(ReadError::TooManyFiles { found: chosen.len(), limit: MAX_FILES });
+    let card = read_card(&mut zip, &files);
+    if let Some((folder, _)) = &card {
+        // Paths in a card begin in its folder.
+        let (within, beside): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|(path, _)| path.starts_with(folder));
+        others.extend(beside.into_iter().map(|(path, _)| path));
+        others.retain(|path| !path.to_ascii_lowercase().ends_with(CARD));
+        chosen = within;
     }
-    let mut read = Vec::with_capacity(chosen.len());
+    if chosen.len() > MAX_PARTS {
+        return Err(ReadError::TooManyFiles { found: chosen.len(), limit: MAX_PARTS });
+    }
+    let skipped = card.as_ref().map_or(0, |(folder, _)| folder.len());
+    let paths: Vec<&str> = chosen.iter().map(|(path, _)| &path[skipped..]).collect();
+    let plan = plan(&paths, card.as_ref().map(|(_, text)| text.as_str()))?;
+    if plan.wholes.len() > MAX_FILES {
+        return Err(ReadError::TooManyFiles { found: plan.wholes.len(), limit: MAX_FILES });
+    }
+    let mut read: Vec<ReadFile> = Vec::with_capacity(plan.wholes.len());
     let total = limits.unpacked(bytes.len() as u64);
     let mut left = total;
-    for (path, index) in chosen {
+    let of_wholes =
+        plan.wholes.iter().flat_map(|whole| whole.files.iter().enumerate().map(move |(at, &file)| (whole, at, file)));
+    for (whole, at, place) in of_wholes {
+        let (path, index) = &chosen[place];
         // What one file takes, in whatever it is packed once more, is no longer there for the next.
         let options = Options { limits: Limits { max_bytes: left, ..limits.clone() }, ..options.clone() };
         let failed = |error| match error {
             ReadError::TooLarge { .. } => ReadError::TooLarge { limit: total },
             ReadError::Entry { .. } => error,
-            error => in_zip(&path, error),
+            error => in_zip(path, error),
         };
-        let entry = unpack_entry(&mut zip, index, &path, left).map_err(failed)?;
-        let (inner, mut notes) = unpack_inner(&path, entry, &options.limits).map_err(failed)?;
+        let entry = unpack_entry(&mut zip, *index, path, left).map_err(failed)?;
+        let (inner, mut notes) = unpack_inner(path, entry, &options.limits).map_err(failed)?;
         let mut file = read_one(&inner.0, inner.1, &options).map_err(failed)?;
         left = left.checked_sub(file.bytes.len() as u64).ok_or(ReadError::TooLarge { limit: total })?;
-        notes.insert(0, format!("{path} in {name} is read"));
         notes.append(&mut file.notes);
-        read.push(ReadFile { notes, ..file });
+        if let (Some(first), true) = (read.last_mut(), at > 0) {
+            append(first, file)?;
+            notes.retain(|note| !first.notes.contains(note));
+            first.notes.append(&mut notes);
+            continue;
+        }
+        if whole.files.len() == 1 {
+            notes.insert(0, format!("{path} in {name} is read"));
+        }
+        let name = name_of(whole, paths[place], file.name);
+        read.push(ReadFile { name, notes, ..file });
+    }
+    if let Some(first) = read.first_mut() {
+        drop(first.notes.splice(0..0, plan.notes));
     }
     if let (Some(first), false) = (read.first_mut(), others.is_empty()) {
         let shown = others.iter().take(MAX_NAMES).cloned().collect::<Vec<_>>().join(", ");
@@ -121,29 +157,49 @@ pub(crate) fn read_zip(name: &str, bytes: Vec<u8>, options: &Options) -> Result<
     Ok(read)
 }
 
+/// The card of a data set in a zip, with the folder that it lies in: the first of the uppermost.
+fn read_card(zip: &mut ZipArchive<Cursor<&[u8]>>, files: &[(usize, String)]) -> Option<(String, String)> {
+    let base = |path: &str| path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let cards = files.iter().filter(|(_, path)| base(path) == CARD);
+    let (index, path) = cards.min_by_key(|card| card.1.matches('/').count())?;
+    let entry = zip.by_index(*index).ok()?;
+    let claimed = entry.size();
+    let Ok(Unpacked::Whole(bytes)) = read_within(entry, claimed, MAX_CARD) else { return None };
+    let text = String::from_utf8(bytes).ok().filter(|text| names_files(text))?;
+    Some((path[..path.len() - CARD.len()].to_owned(), text))
+}
+
+/// The name of what was read at a path: of a file alone its own, with that of its folder where only this speaks of a split.
+fn name_of(whole: &Whole, path: &str, own: String) -> String {
+    if whole.name != path {
+        return whole.name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+    }
+    let folder = path.rsplit(['/', '\\']).nth(1).unwrap_or_default();
+    if is_split_folder(folder) { format!("{folder}/{own}") } else { own }
+}
+
 /// Hidden names, and what a Mac packs beside each file.
 fn is_passed_over(part: &str) -> bool {
     part.is_empty() || part.starts_with('.') || part == "__MACOSX"
 }
 
 /// What a name ends in, in lower case, without that of a gzip.
-fn ending(name: &str) -> String {
+pub(crate) fn ending(name: &str) -> String {
     let inner = without_gz(name);
     inner.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).unwrap_or_default()
 }
 
 /// The files of rows by their names, with their indices; and the names of the others.
-fn choose(files: Vec<(usize, String)>) -> (BTreeMap<String, usize>, Vec<String>) {
+fn choose(files: Vec<(usize, String)>) -> (Vec<(String, usize)>, Vec<String>) {
     let is_rows = |(_, name): &(usize, String)| ROWS.contains(&ending(name).as_str());
     let has_rows = files.iter().any(is_rows);
     let is_taken = |file: &(usize, String)| {
         if has_rows { is_rows(file) } else { TEXTS.contains(&ending(&file.1).as_str()) }
     };
     let (chosen, others): (Vec<_>, Vec<_>) = files.into_iter().partition(is_taken);
-    (
-        chosen.into_iter().map(|(index, name)| (name, index)).collect(),
-        others.into_iter().map(|(_, name)| name).collect(),
-    )
+    let mut chosen: Vec<(String, usize)> = chosen.into_iter().map(|(index, name)| (name, index)).collect();
+    chosen.sort();
+    (chosen, others.into_iter().map(|(_, name)| name).collect())
 }
 
 fn unpack_entry(
@@ -248,6 +304,33 @@ mod tests {
         assert_eq!(files[0].notes.last().map(String::as_str), Some("not read in set.zip: README.txt"));
         let texts = read("set.zip", zip(&[("a.txt", b"hello")]), &Options::default()).expect("it is whole");
         assert_eq!(texts[0].bytes, b"hello");
+    }
+
+    #[test]
+    fn a_data_set_in_a_zip_is_read_as_its_card_says() {
+        let card =
+            b"---\nconfigs:\n- config_name: en\n  default: true\n  data_files:\n  - split: train\n    path: en/t-*\n  \
+                     - split: test\n    path: en/u.csv\n- config_name: fr\n  data_files: fr/*\n---\n";
+        let files: [(&str, &[u8]); 6] = [
+            ("set-main/README.md", card),
+            ("set-main/en/t-1.csv", b"t,l\nb,y\n"),
+            ("set-main/en/t-0.csv", b"t,l\na,x\n"),
+            ("set-main/en/u.csv", b"t,l\nc,x\n"),
+            ("set-main/fr/t-0.csv", b"t,l\nd,x\n"),
+            ("set-main/LICENSE", b"mit"),
+        ];
+        let read_files = read("set.zip", zip(&files), &Options::default()).expect("it is whole");
+        let texts: Vec<(&str, &[u8])> =
+            read_files.iter().map(|file| (file.name.as_str(), file.bytes.as_slice())).collect();
+        assert_eq!(texts, [("train.csv", &b"t,l\na,x\nb,y\n"[..]), ("test.csv", b"t,l\nc,x\n")]);
+        let notes = read_files[0].notes.join("\n");
+        assert!(notes.contains("its configuration \"en\"") && notes.contains("not read: fr/t-0.csv"), "{notes}");
+        assert!(notes.ends_with("not read in set.zip: set-main/LICENSE"), "{notes}");
+        let folders =
+            zip(&[("s/train/a.jsonl", b"{\"a\": 1}"), ("s/train/b.jsonl", b"{\"a\": 2}"), ("s/dev/a.jsonl", b"{}")]);
+        let files = read("set.zip", folders, &Options::default()).expect("it is whole");
+        let texts: Vec<(&str, &[u8])> = files.iter().map(|file| (file.name.as_str(), file.bytes.as_slice())).collect();
+        assert_eq!(texts, [("dev/a.jsonl", &b"{}"[..]), ("train.jsonl", b"{\"a\": 1}\n{\"a\": 2}")]);
     }
 
     #[test]

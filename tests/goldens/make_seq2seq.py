@@ -11,7 +11,7 @@ Folders of tests/fixtures
     t5_gated_tiny       T5 1.1, FLAN: gated GELU, an output layer of its own, unscaled; inner size is not d_model, three
                         encoder and two decoder layers, 8 buckets up to a distance of 20
     t5_lora, t5_dora    PEFT's default targets (q, v of all three kinds of attention) on t5_tiny; t5_dora has one row
-    beam_search         gpt2_tiny.json and llama_tiny.json: greedy and beam search of those two decoders
+    beam_search         <decoder>.json: greedy and beam search of the decoders in `DECODERS`
 
 The two models were trained for a few hundred steps on the task of `task_rows`: the first token says whether the letters
 and digits after it are to be turned round or put in upper case. They do it badly, so that beams differ from greedy.
@@ -40,7 +40,7 @@ Fields of meta.json besides those of the other fixtures
     generation          see below; of adapters from the base's generate.*
     f64: T5LayerNorm takes its variance in f32 even in an f64 model; here it is taken in f64 there
 
-Generation (`generation` of models' meta.json, and the two files of beam_search)
+Generation (`generation` of models' meta.json, and the files of beam_search)
     prompts             beam_search only: rows of ids; they are padded on the left with 0 to be generated together
     max_new_tokens, eos_token_id, pad_token_id
     greedy              sequences: new tokens of each row, up to and with the end token; min_top1_top2_margin
@@ -128,7 +128,21 @@ NOTES = (
 DECODERS = {
     "gpt2_tiny": dict(seed=620, ends=[380], more_ends=[380, 423], rows=[0, 2, 3, 4, 6]),
     "llama_tiny": dict(seed=630, ends=[336], more_ends=[336, 425], rows=[3, 4, 5, 6, 7]),
+    # Beams that swap places take what their windows keep along (9 tokens, of Mistral 6): prompts and texts are longer.
+    "gemma2_tiny": dict(seed=700, ends=[13, 70], rows=[0, 8, 13, 14, 16]),
+    "gemma3_tiny": dict(seed=710, ends=[59, 54], rows=[6, 7, 8, 9, 12]),
+    "phi3_tiny": dict(seed=720, ends=[70, 95], rows=[6, 10, 12, 13, 14]),
+    "smollm3_tiny": dict(seed=730, ends=[87, 78], rows=[4, 11, 12, 13, 18]),
+    "mistral_window_tiny": dict(seed=740, ends=[51, 95], rows=[0, 2, 8, 10, 14]),
 }
+# Of decoders without `more_ends`: what the search itself does is compared on the others.
+FEW_SETTINGS = [
+    {},
+    dict(length_penalty=2.0, num_return_sequences=3),
+    dict(no_repeat_ngram_size=2, num_return_sequences=3),
+    dict(no_repeat_ngram_size=2, early_stopping=True),
+    dict(no_repeat_ngram_size=2, eos_token_id=[], num_return_sequences=2),
+]
 CANDIDATES = 60  # rows to generate from are chosen among so many (MODELS, DECODERS): those without near decisions
 
 # ---------------------------------------------------------------- f64
@@ -523,10 +537,10 @@ def adapters():
 # ---------------------------------------------------------------- decoders
 
 
-def candidate_prompts(seed):
+def candidate_prompts(seed, vocab_size):
     generator = torch.Generator().manual_seed(seed)
     lengths = [5, 9, 1, 12, 3]
-    return [torch.randint(3, 512, (lengths[at % 5],), generator=generator).tolist() for at in range(CANDIDATES)]
+    return [torch.randint(3, vocab_size, (lengths[at % 5],), generator=generator).tolist() for at in range(CANDIDATES)]
 
 
 def padded_left(prompts):
@@ -543,12 +557,15 @@ def beams():
     for name, plan in DECODERS.items():
         model = AutoModelForCausalLM.from_pretrained(FIXTURES / name, dtype=torch.float32, attn_implementation="eager")
         model.eval().generation_config.eos_token_id = None
-        prompts = [candidate_prompts(plan["seed"])[row] for row in plan["rows"]]
+        candidates = candidate_prompts(plan["seed"], model.config.vocab_size)
+        prompts = [candidates[row] for row in plan["rows"]]
         rows, ends = padded_left(prompts), plan["ends"]
-        settings = SETTINGS + [
-            dict(eos_token_id=[], num_return_sequences=2),
-            dict(eos_token_id=plan["more_ends"], num_return_sequences=2),
-        ]
+        settings = FEW_SETTINGS
+        if "more_ends" in plan:
+            settings = SETTINGS + [
+                dict(eos_token_id=[], num_return_sequences=2),
+                dict(eos_token_id=plan["more_ends"], num_return_sequences=2),
+            ]
         meta = dict(
             name=f"beam_search/{name}", base=name, transformers=transformers.__version__, torch=torch.__version__,
             notes="weights are those of ../<base>; the model is not trained, so its end tokens are chosen among those "

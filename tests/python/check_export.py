@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from transformers import AutoConfig, AutoImageProcessor, AutoModelForSequenceClassification, AutoTokenizer, pipeline
+from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, pipeline
 
 
 def open_adapter(folder):
@@ -32,12 +32,18 @@ def adapter_keys(model):
     return get_peft_model_state_dict(model)
 
 
-def load_whole(folder, config):
-    """The model by the class that its config.json names; every weight must be in its place."""
+def load(folder, config):
+    """The model by the class that `config` names, and what of the weights is not in its place."""
     kind = getattr(transformers, config.architectures[0])
-    model, loading = kind.from_pretrained(
-        folder, local_files_only=True, output_loading_info=True, dtype=torch.float32, attn_implementation="eager"
-    )
+    return kind.from_pretrained(
+        folder, config=config, local_files_only=True, output_loading_info=True, dtype=torch.float32,
+        attn_implementation="eager",
+    )  # fmt: skip
+
+
+def load_whole(folder, config):
+    """Every weight must be in its place."""
+    model, loading = load(folder, config)
     for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if loading.get(what):
             sys.exit(f"{what}: {sorted(map(str, loading[what]))}")
@@ -45,10 +51,10 @@ def load_whole(folder, config):
 
 
 def load_adapter(folder, base, config):
+    """The base may lack the head, which the adapter holds whole."""
     from peft import PeftModel
 
-    base = AutoModelForSequenceClassification.from_pretrained(base, config=config, local_files_only=True)
-    model = PeftModel.from_pretrained(base, folder)
+    model = PeftModel.from_pretrained(load(base, config)[0], folder)
     with open_adapter(folder) as file:
         found, expected = set(file.keys()), set(adapter_keys(model))
     if found != expected:
@@ -129,7 +135,9 @@ def main() -> int:
     arguments = parser.parse_args()
     folder = arguments.folder
 
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    # An adapter has a config.json of its own where that says what its labels are.
+    has_config = (Path(folder) / "config.json").is_file()
+    config = AutoConfig.from_pretrained(folder if has_config else arguments.base, local_files_only=True)
     model = load_adapter(folder, arguments.base, config) if arguments.base else load_whole(folder, config)
     if arguments.expected.endswith(".safetensors"):
         return check_golden(model, arguments.expected, arguments.tolerance)

@@ -1,4 +1,4 @@
-"""Writes tests/fixtures/tfevents/scalars.tfevents: the events that a test of cli/src/tfevents.rs writes, by TensorBoard's own classes.
+"""Writes tests/fixtures/tfevents/scalars.tfevents: the events that a test of core/src/report/tfevents.rs writes, by TensorBoard's own classes.
 
     python tests/python/make_tfevents.py
 

@@ -14,7 +14,8 @@ use crate::golden::Golden;
 /// The folder under `tests/fixtures` of [`decoder`].
 pub const FOLDER: &str = "beam_search";
 /// Its goldens, which are the models that they belong to.
-pub const DECODERS: [&str; 2] = ["gpt2_tiny", "llama_tiny"];
+pub const DECODERS: [&str; 7] =
+    ["gpt2_tiny", "llama_tiny", "gemma2_tiny", "gemma3_tiny", "phi3_tiny", "smollm3_tiny", "mistral_window_tiny"];
 
 /// Largest difference of a score, relative to the score where that is more than 1.
 const SCORE: f64 = 1e-5;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::missing::skip;
+use crate::page_scripts::{GPU_THAT_FAILS, REMEMBER_WORKERS, RUN_BEFORE_WORKERS, TAKE_WEBGPU_OUT};
 use crate::paths;
 use crate::webdriver::{Failure, Session};
 
@@ -20,17 +21,30 @@ const PATIENCE_SECS: u64 = 60;
 /// Clicks on a control, of which one must reach it: a page that moves under the mouse, as ours does when a hint goes, or that
 /// disables the control at that moment, lets a click go elsewhere.
 const MAX_CLICKS: usize = 5;
-/// Pause between two looks at the page.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Pauses between two looks at the page: most of what is waited for comes at once, and what takes long is not looked at more
+/// often for that.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// Presses of Tab within which a control is reached: a step with much to see has about a hundred stops.
+const MAX_TABS: usize = 250;
 
-/// Remembers the page's workers, so that a test can speak to one behind the page's back.
-const REMEMBER_WORKERS: &str = "(() => { const Native = window.Worker; window.__workers = []; \
-    window.Worker = class extends Native { constructor(...a) { super(...a); window.__workers.push(this); } }; })();";
+/// Keys as the protocol writes them.
+pub const ENTER: &str = "\u{E007}";
+/// As [`ENTER`].
+pub const ESCAPE: &str = "\u{E00C}";
+const TAB: &str = "\u{E004}";
 
-/// Takes WebGPU out of the page and of its workers, whose script the page makes: this Chromium has no switch for that.
-const TAKE_WEBGPU_OUT: &str = "(() => { delete Navigator.prototype.gpu; const make = URL.createObjectURL; \
-    URL.createObjectURL = (blob) => make.call(URL, blob.type !== 'text/javascript' ? blob : \
-        new Blob(['delete WorkerNavigator.prototype.gpu;', blob], { type: blob.type })); })();";
+/// Whether the element that has the focus is the one that is sought, and what it is where nothing shows that it has the focus: a ring
+/// around it, or around what it is drawn as.
+const LOOK_AT_FOCUS: &str = "const e = document.activeElement; \
+    const hasRing = n => { const { outlineStyle, outlineWidth } = getComputedStyle(n); \
+        return outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2; }; \
+    let n = e, isShown = false; \
+    for (let up = 0; n && up < 5 && !isShown; n = n.parentElement, up++) isShown = hasRing(n); \
+    return [e.matches(arguments[0]), isShown || e === document.body ? '' : e.outerHTML.slice(0, 200)]";
+
+/// A wait as long as this is told, so that `--nocapture` shows what a test spends its time with.
+const LONG_WAIT: Duration = Duration::from_secs(1);
 
 /// What a browser has of WebGPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +140,12 @@ impl Browser {
         let session = Session::start(&parts.chromedriver, &capabilities)
             .unwrap_or_else(|error| panic!("Chromium did not start: {error}"));
         let browser = Self { session, downloads, _profile: profile };
-        let scripts = [Some(TAKE_WEBGPU_OUT).filter(|_| webgpu == WebGpu::Absent), Some(REMEMBER_WORKERS)];
+        let of_gpu = match webgpu {
+            WebGpu::Software => Some(GPU_THAT_FAILS),
+            WebGpu::NoAdapter => None,
+            WebGpu::Absent => Some(TAKE_WEBGPU_OUT),
+        };
+        let scripts = [of_gpu, Some(REMEMBER_WORKERS)];
         for source in scripts.into_iter().flatten() {
             browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source }));
         }
@@ -163,6 +182,19 @@ impl Browser {
         result.unwrap_or_else(|error| self.fail(&format!("a script failed: {error}\n{script}")))
     }
 
+    /// Has a script run in each worker that this page starts from now on, before the worker's own; an empty one ends that.
+    pub fn run_before_workers(&self, script: &str) {
+        let _ = self.script(RUN_BEFORE_WORKERS, vec![json!(script)]);
+    }
+
+    /// Has the GPU of a browser with a software adapter fail: `lost`, `full` (out of memory), or `wrong` (it computes nothing from now
+    /// on); at the first work of the command `at`, or at its next work where that is empty.
+    pub fn fail_gpu(&self, what: &str, at: &str) {
+        let script = "const [what, at, done] = arguments, line = new BroadcastChannel('hone-gpu'); \
+            line.onmessage = () => { line.close(); done(true); }; line.postMessage({ what, at })";
+        let _ = self.script_async(script, vec![json!(what), json!(at)]);
+    }
+
     /// Sends a command of the browser's own protocol.
     ///
     /// # Panics
@@ -177,16 +209,19 @@ impl Browser {
     /// # Panics
     /// When `secs` have passed.
     pub fn wait_until(&self, what: &str, secs: u64, script: &str, arguments: Vec<Value>) -> Value {
-        let deadline = Instant::now() + Duration::from_secs(secs);
+        let (start, mut pauses) = (Instant::now(), pauses());
         loop {
             let found = self.script(script, arguments.clone());
             if !matches!(found, Value::Null | Value::Bool(false)) && found != "" {
+                if start.elapsed() >= LONG_WAIT {
+                    eprintln!("{:.1} s until {what}", start.elapsed().as_secs_f64());
+                }
                 return found;
             }
-            if Instant::now() > deadline {
+            if start.elapsed() > Duration::from_secs(secs) {
                 self.fail(&format!("waited {secs} s in vain: {what}"));
             }
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::sleep(pauses.next().unwrap_or(LONGEST_PAUSE));
         }
     }
 
@@ -258,6 +293,9 @@ impl Browser {
         for _ in 0..MAX_CLICKS {
             self.wait_until(&format!("{id} can be clicked"), PATIENCE_SECS, script, vec![json!(selector(id))]);
             let clicked = self.session.find(&selector(id)).and_then(|element| self.session.click(&element));
+            if clicked.as_ref().is_err_and(|error| error.contains("stale element")) {
+                continue; // it was drawn anew meanwhile
+            }
             self.demand(clicked, &format!("{id} can't be clicked"));
             if self.script("return window.__heard", Vec::new()) == true {
                 return;
@@ -296,6 +334,32 @@ impl Browser {
     pub fn press_enter(&self, id: &str) {
         let pressed = self.session.find(&selector(id)).and_then(|element| self.session.send(&element, "\u{e007}"));
         self.demand(pressed, &format!("{id} takes no keys"));
+    }
+
+    /// Presses keys one after the other, wherever the focus is.
+    ///
+    /// # Panics
+    /// When the browser takes none.
+    pub fn press(&self, keys: &str) {
+        self.demand(self.session.press(keys), "the keyboard does nothing");
+    }
+
+    /// Presses Tab until the element that a CSS selector names has the focus. Everything that has it on the way must show it.
+    ///
+    /// # Panics
+    /// When it is not reached, or something hides that it has the focus.
+    pub fn tab_to(&self, css: &str) {
+        for _ in 0..MAX_TABS {
+            self.press(TAB);
+            let found = self.script(LOOK_AT_FOCUS, vec![json!(css)]);
+            if let Some(hidden) = found[1].as_str().filter(|html| !html.is_empty()) {
+                self.fail(&format!("on the way to {css} nothing shows that this has the focus: {hidden}"));
+            }
+            if found[0] == true {
+                return;
+            }
+        }
+        self.fail(&format!("{MAX_TABS} presses of Tab do not lead to {css}"));
     }
 
     /// Chooses an option of a select by its value.
@@ -359,7 +423,7 @@ impl Browser {
     /// When none comes.
     #[must_use]
     pub fn wait_for_download(&self, ending: &str, secs: u64) -> PathBuf {
-        let deadline = Instant::now() + Duration::from_secs(secs);
+        let (deadline, mut pauses) = (Instant::now() + Duration::from_secs(secs), pauses());
         loop {
             let files = std::fs::read_dir(self.downloads.path()).expect("the folder is ours");
             let whole = files.flatten().map(|entry| entry.path()).find(|path| path.to_string_lossy().ends_with(ending));
@@ -369,7 +433,7 @@ impl Browser {
             if Instant::now() > deadline {
                 self.fail(&format!("no download *{ending} within {secs} s"));
             }
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::sleep(pauses.next().unwrap_or(LONGEST_PAUSE));
         }
     }
 
@@ -417,6 +481,11 @@ impl Browser {
             self.fail(&format!("{what}: {error}"));
         }
     }
+}
+
+/// Pauses between looks, each twice as long as the one before, up to the longest.
+fn pauses() -> impl Iterator<Item = Duration> {
+    std::iter::successors(Some(FIRST_PAUSE), |pause| Some((*pause * 2).min(LONGEST_PAUSE)))
 }
 
 fn selector(id: &str) -> String {

@@ -123,6 +123,17 @@ impl Session {
         self.post(&format!("/element/{id}/value"), &json!({ "text": text })).map(drop)
     }
 
+    /// Presses keys one after the other, wherever the focus is.
+    ///
+    /// # Errors
+    /// When the browser takes none.
+    pub fn press(&self, keys: &str) -> Result<(), Failure> {
+        let events =
+            keys.chars().flat_map(|key| ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key })));
+        let source = json!({ "type": "key", "id": "keyboard", "actions": events.collect::<Vec<_>>() });
+        self.post("/actions", &json!({ "actions": [source] })).map(drop)
+    }
+
     /// A picture of what is seen: base64 of a PNG.
     ///
     /// # Errors

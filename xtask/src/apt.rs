@@ -3,12 +3,16 @@
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 
 use crate::proc;
 
 static UPDATED: AtomicBool = AtomicBool::new(false);
+
+/// Held by the thread that installs: apt refuses a second installation at the same time.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// Whether this machine has apt.
 #[must_use]
@@ -21,6 +25,7 @@ pub fn here() -> bool {
 /// # Errors
 /// Where there is no apt, where the caller is not root (the message has the command), or when apt fails.
 pub fn ensure(packages: &[&str], why: &str) -> Result<()> {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let missing: Vec<&str> = packages.iter().copied().filter(|package| !installed(package)).collect();
     if missing.is_empty() {
         return Ok(());

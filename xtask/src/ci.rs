@@ -1,10 +1,12 @@
 //! `cargo xtask ci`: what is checked before the tests run: house rules, formatting, whether page and tests compile, the size
-//! budget of the quick build. `cargo xtask lint`: house rules and formatting again, clippy for native and for wasm, docs.
-//! Linting goes through all the code once more, so the workflow runs the two side by side.
+//! budget of the quick build. What the tests need of the system is installed meanwhile. `cargo xtask lint`: house rules and
+//! formatting again, clippy for native and for wasm, docs. Linting goes through all the code once more, so the workflow runs the
+//! two side by side.
 //!
 //! Every step runs; what failed, and how long each took, is listed at the end.
 
 use std::process::{Command, ExitCode};
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -22,7 +24,11 @@ const MODE: web::Mode = web::Mode::Quick;
 pub fn run() -> ExitCode {
     let mut report = Report::default();
     rules(&mut report);
-    report.step("page and tests compile", || test::build(MODE, false));
+    // Downloads need no core, compilers no network.
+    thread::scope(|scope| {
+        scope.spawn(test::install);
+        report.step("page and tests compile", || test::build(MODE, false));
+    });
     report.step("size budget of the quick build", || size::check(&web::dist(), MODE));
     report.close()
 }

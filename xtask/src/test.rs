@@ -163,6 +163,12 @@ fn cargo_test(set: &[&str], more: &[&str]) -> Command {
     command
 }
 
+/// Installs what the tests need of the system, where that can be done. What could not be installed is said when they run.
+pub(crate) fn install() {
+    let _ = browser();
+    vulkan();
+}
+
 /// Chromium and its driver, installed where that can be done.
 fn browser() -> Result<(PathBuf, PathBuf)> {
     let found = || {

@@ -13,7 +13,7 @@ use crate::proc;
 /// Functions of the worker that are linked and never run. What only they call goes with them. Each becomes a trap: should one be
 /// called after all, the worker stops, and does not go wrong. The compiler merges functions that are alike, so a deployed build
 /// is tried on both devices before it goes out.
-const NEVER_RUN: [Kind; 17] = [
+const NEVER_RUN: [Kind; 42] = [
     Kind::of("cubecl_std::quant::view::run_with_quant_type", "kernels on quantized tensors, of which Hone has none"),
     Kind::of("cubecl_std::quant::view::QuantizedViewExpand<Q,NQ,S,F,NF,C>::dequant", "what such kernels read"),
     Kind::of("::packing::view::unpack_int_line::", "reads packed numbers of such tensors"),
@@ -34,6 +34,42 @@ const NEVER_RUN: [Kind; 17] = [
         )
     },
     Kind { smallest: 400, ..Kind::of("gemm_f64::", "matrix products of f64, of which no model has tensors") },
+    // Products of matrices that are stored in tiles. Small functions of these crates stand for others, too: those that push onto a
+    // sequence, among them. Of `cubek_tile::space` one numbers the groups of other kernels.
+    Kind { smallest: 250, ..Kind::of("cubek_matmul::tiled::", "products of matrices in tiles: nothing stores one so") },
+    Kind { smallest: 250, ..Kind::of("cubek_tile::tile::", "what such products are made of") },
+    Kind { smallest: 250, ..Kind::of("cubek_tile::ops::", "the same") },
+    Kind { smallest: 250, ..Kind::of("cubek_tile::stage::", "the same") },
+    Kind { smallest: 250, ..Kind::of("cubek_tile::launch::", "the same") },
+    Kind { smallest: 250, ..Kind::of("cubek_tile::layout::", "the same") },
+    // burn asks cubek for a product by matrix units (`SimpleAlgorithm`), which WebGPU does not have, and then for one by plain threads
+    // (`SimpleUnitAlgorithm`). The others are there for tuning, which is off (ADR 9).
+    Kind::of("cubek_matmul::multi_level::routines::batch::launch::launch_ref_tma", "products that only tuning chooses"),
+    Kind { smallest: 250, ..Kind::of("cubek_matmul::multi_level::routines::gemm::", "the same") },
+    Kind { smallest: 250, ..Kind::of("cubek_matmul::multi_level::routines::gemv_unit_perpendicular::", "the same") },
+    Kind { smallest: 250, ..Kind::of("cubek_matmul::multi_level::routines::naive::", "the same") },
+    Kind { smallest: 250, ..Kind::of("::components::batch::gemm::matmul::base::", "their kernels") },
+    Kind { smallest: 250, ..Kind::of("::components::batch::gemv_unit_perpendicular::", "the same") },
+    Kind { smallest: 250, ..Kind::of("::components::batch::naive::", "the same") },
+    Kind {
+        smallest: 300,
+        ..Kind::of("::components::global::multi_stage::", "kernels in stages, which only tuning chooses")
+    },
+    Kind { smallest: 250, ..Kind::of("::global::read::strategy::async_", "how these read") },
+    Kind { smallest: 250, ..Kind::of("::global::read::strategy::sync_full_strided::", "the same") },
+    Kind { smallest: 250, ..Kind::of("::global::read::strategy::sync_full_tilewise::", "the same") },
+    Kind { smallest: 250, ..Kind::of("::global::read::strategy::sync_full_ordered::", "the same") },
+    Kind { smallest: 250, ..Kind::of("::global::read::strategy::sync_partial_", "the same") },
+    Kind {
+        smallest: 250,
+        ..Kind::of("::tile::variants::instruction::mma::", "matrix units, which WebGPU does not have")
+    },
+    Kind { smallest: 250, ..Kind::of("::tile::variants::instruction::cmma::", "the same") },
+    Kind { smallest: 250, ..Kind::of("::tile::variants::instruction::plane_vec::", "what only tuning chooses") },
+    Kind { smallest: 250, ..Kind::of("::tile::variants::instruction::interleaved::", "the same") },
+    // Without tuning each thread sums for itself.
+    Kind { smallest: 250, ..Kind::of("cubek_reduce::components::global::plane::", "sums that only tuning chooses") },
+    Kind { smallest: 250, ..Kind::of("cubek_reduce::components::global::cube::", "the same") },
     Kind::of(" as pliron::parsable::Parsable>::parse", "parsers of kernels written as text: ours are built in memory"),
     Kind::of("<impl pliron::parsable::Parsable for ", "two more of these"),
     Kind { smallest: 120, ..Kind::of("combine::parser::", "what these parsers are made of") },

@@ -36,8 +36,8 @@ pub(crate) enum Notice {
     Message(Box<FromWorker>),
     /// Messages came that are not read before the parts of the later steps are there.
     Waits,
-    /// It can't go on; all waiting commands were answered with this.
-    Dead(Problem),
+    /// It can't go on; all waiting commands were answered with this. It may have had too little memory, which it can't say itself.
+    Dead { problem: Problem, lacks_memory: bool },
 }
 
 /// What goes to the worker beside a command and its buffers.
@@ -67,6 +67,8 @@ struct Line {
     early: Vec<(JsValue, Array)>,
     waiting: Vec<(RequestId, OnAnswer)>,
     next_id: u32,
+    /// Messages that came from workers, wrapping.
+    num_heard: u32,
     read: Read,
     /// Messages in their order, of which the first can't be read yet.
     unread: VecDeque<JsValue>,
@@ -89,6 +91,7 @@ impl Client {
             early: Vec::new(),
             waiting: Vec::new(),
             next_id: 0,
+            num_heard: 0,
             read: read_early,
             unread: VecDeque::new(),
         })))
@@ -107,10 +110,13 @@ impl Client {
         self.fail_all(&problem("the part of the page that trains was restarted before this was done", "Do it again."));
         match self.spawn() {
             Ok(running) => self.0.borrow_mut().worker = Some(running),
-            Err(error) => self.die(problem(
-                &format!("the part of the page that trains could not be started: {}", browser::describe(&error)),
-                "Use a current browser; in private windows of some browsers Hone can't run.",
-            )),
+            Err(error) => self.die(
+                problem(
+                    &format!("the part of the page that trains could not be started: {}", browser::describe(&error)),
+                    "Use a current browser; in private windows of some browsers Hone can't run.",
+                ),
+                false,
+            ),
         }
     }
 
@@ -197,7 +203,9 @@ impl Client {
         let on_error = Closure::new(move |event: Event| {
             let said = event.dyn_ref::<ErrorEvent>().map(ErrorEvent::message).filter(|text| !text.is_empty());
             let said = said.unwrap_or_else(|| "its script could not be loaded".into());
-            line.die(problem(&format!("the part of the page that trains has stopped: {said}"), STOPPED_HINT));
+            let lacks_memory = tells_of_memory(&said);
+            let hint = if lacks_memory { MEMORY_HINT } else { RESTART_HINT };
+            line.die(problem(&format!("the part of the page that trains has stopped: {said}"), hint), lacks_memory);
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
@@ -218,12 +226,21 @@ impl Client {
         });
     }
 
+    /// How many messages have come so far, by which silence is told; it begins anew after the largest number.
+    pub(crate) fn num_heard(&self) -> u32 {
+        self.0.borrow().num_heard
+    }
+
     /// Whether messages wait for the parts of the later steps.
     pub(crate) fn has_unread(&self) -> bool {
         !self.0.borrow().unread.is_empty()
     }
 
     fn receive(&self, data: &JsValue) {
+        {
+            let mut line = self.0.borrow_mut();
+            line.num_heard = line.num_heard.wrapping_add(1);
+        }
         if self.has_unread() {
             self.0.borrow_mut().unread.push_back(data.clone());
         } else {
@@ -241,7 +258,9 @@ impl Client {
                 self.0.borrow_mut().unread.push_back(data.clone());
                 self.notify(Notice::Waits);
             }
-            Err(error) => self.die(problem(&format!("a message inside the page is unreadable: {error}"), RELOAD_HINT)),
+            Err(error) => {
+                self.die(problem(&format!("a message inside the page is unreadable: {error}"), RELOAD_HINT), false);
+            }
         }
     }
 
@@ -249,7 +268,7 @@ impl Client {
         let own = env!("CARGO_PKG_VERSION");
         if version != own {
             let text = format!("the page is version {own}, the part of it that trains is version {version}");
-            return self.die(problem(&text, RELOAD_HINT));
+            return self.die(problem(&text, RELOAD_HINT), false);
         }
         // Notified first, so that opening the device comes before anything that waited.
         let early = {
@@ -262,7 +281,7 @@ impl Client {
             let posted = self.0.borrow().post(&message, &transfer);
             if let Err(error) = posted {
                 let text = format!("the part of the page that trains does not answer: {}", browser::describe(&error));
-                return self.die(problem(&text, RESTART_HINT));
+                return self.die(problem(&text, RESTART_HINT), false);
             }
         }
     }
@@ -279,9 +298,9 @@ impl Client {
         }
     }
 
-    fn die(&self, problem: Problem) {
+    fn die(&self, problem: Problem, lacks_memory: bool) {
         self.fail_all(&problem);
-        self.notify(Notice::Dead(problem));
+        self.notify(Notice::Dead { problem, lacks_memory });
     }
 
     fn fail_all(&self, problem: &Problem) {
@@ -313,12 +332,19 @@ impl Line {
 }
 
 const RESTART_HINT: &str = "Press Restart.";
-const STOPPED_HINT: &str =
-    "Press Restart. If it stops again there, it may lack memory: choose a smaller batch or model.";
+const MEMORY_HINT: &str = "It may have had too little memory. Press Restart: a run that is gone on with then has its batches computed \
+    in parts. If it stops again, choose a smaller batch, shorter texts or a smaller model.";
 const RELOAD_HINT: &str = "Reload the page without its cache (Ctrl+Shift+R, on a Mac Cmd+Shift+R).";
 
 fn problem(message: &str, hint: &str) -> Problem {
     Problem { kind: ProblemKind::Bug, message: message.into(), hint: hint.into() }
+}
+
+/// Whether what a browser says of a worker that stopped may mean that it had too little memory. Compiled code that gets none executes
+/// `unreachable`; a panic does, too, but the worker says that itself before. Browsers say the rest in words of their own.
+fn tells_of_memory(said: &str) -> bool {
+    let said = said.to_lowercase();
+    ["unreachable", "memory", "allocat"].iter().any(|word| said.contains(word))
 }
 
 fn read_early(message: JsValue) -> Result<Option<FromWorker>, String> {
@@ -338,4 +364,27 @@ fn decode(data: &JsValue, read: Read) -> Result<(Option<FromWorker>, Vec<ArrayBu
     let blobs = get("blobs")?;
     let blobs = if Array::is_array(&blobs) { Array::from(&blobs) } else { Array::new() };
     Ok((message, blobs.iter().map(JsCast::unchecked_into).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_memory_is_told_from_what_else_stops_a_worker() {
+        for said in [
+            "Uncaught RuntimeError: unreachable",
+            "RuntimeError: unreachable executed",
+            "RuntimeError: Unreachable code should not be executed",
+            "Uncaught RangeError: Array buffer allocation failed",
+            "Uncaught RangeError: WebAssembly.Memory.grow(): Unable to grow instance memory",
+            "Error: Out of memory",
+        ] {
+            assert!(tells_of_memory(said), "{said}");
+        }
+        for said in ["its script could not be loaded", "it was killed", "RangeError: Maximum call stack size exceeded"]
+        {
+            assert!(!tells_of_memory(said), "{said}");
+        }
+    }
 }

@@ -83,6 +83,7 @@ fn act_of(key: &str, typed: &str, names: &[String], is_several: bool) -> Option<
 fn describe_typed(typed: &str, names: &[String]) -> String {
     let found = matching(typed, names);
     match (typed, found.as_slice()) {
+        ("", []) => "There is no class yet: type the name of the first, and Enter takes it".into(),
         ("", _) => String::new(),
         (typed, [name]) => format!("{typed}: Enter takes “{name}”"),
         (typed, [name, others @ ..]) => format!("{typed}: Enter takes “{name}”, the first of {}", others.len() + 1),
@@ -196,6 +197,14 @@ mod tests {
         assert_eq!(act_of("0", "", &numbers, false), choose("0"));
         let many: Vec<String> = (0..12).map(|index| format!("class {index}")).collect();
         assert_eq!([key_of(8, &many), key_of(9, &many)], [Some('9'), None]);
+    }
+
+    #[test]
+    fn where_there_is_no_class_yet_it_is_said_how_one_is_made() {
+        assert!(describe_typed("", &[]).starts_with("There is no class yet"));
+        assert_eq!(describe_typed("", &names(&["a"])), "");
+        assert_eq!(describe_typed("cat", &[]), "cat: no class begins so. Enter makes it a new one");
+        assert_eq!(act_of("Enter", "cat", &[], false), choose("cat"));
     }
 
     #[test]

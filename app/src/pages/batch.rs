@@ -1,5 +1,5 @@
-//! On the step Try: a whole file is labeled and taken home. The file is chosen or dropped, its columns can be changed, and its answers
-//! come as the same file with columns added.
+//! On the step Try: a whole file is labeled, or a text written for each row, and taken home. The file is chosen or dropped, its columns can
+//! be changed, and its answers come as the same file with columns added.
 
 use hone_core::task::Task;
 use leptos::ev::DragEvent;
@@ -21,6 +21,8 @@ const IMAGES: &str = "image/png,image/jpeg,image/webp,image/bmp,image/gif,.zip";
 
 const WHAT_OF_ROWS: &str = "Drop a file with a text in each row here: it comes back with the answers in columns of their own. It stays \
     in this browser.";
+const WHAT_OF_PROMPTS: &str = "Drop a file here that has in each row a prompt, or a text to turn into another: it comes back with what the \
+    model writes in a column of its own, by the settings above. It stays in this browser.";
 const WHAT_OF_IMAGES: &str =
     "Drop images or a zip of images here: each gets a label, in a table by the names of the files.";
 
@@ -29,13 +31,39 @@ const MAX_CELL: usize = 80;
 /// Labels whose counts are shown.
 const MAX_COUNTS: usize = 20;
 
-/// The panel, where the task answers inputs.
-pub(super) fn panel(store: Store, task: Task) -> Option<AnyView> {
-    // What reads inputs is in the worker: the page asks for no more than whether there is such a thing.
-    if task.spec().command != "predict" {
-        return None;
+/// What is said of a file.
+#[derive(Clone, Copy)]
+struct FileWords {
+    title: &'static str,
+    what: &'static str,
+    begin: &'static str,
+    going: &'static str,
+    waits: &'static str,
+}
+
+/// What is said of a file for a task.
+fn words_of(task: Task) -> FileWords {
+    if task.spec().head.writes() {
+        return FileWords {
+            title: "Write for a whole file",
+            what: WHAT_OF_PROMPTS,
+            begin: "Write for each row",
+            going: "Writing for the file",
+            waits: "Texts can be written for the file",
+        };
     }
-    let has_images = tasks::of(task).reads_images;
+    FileWords {
+        title: "Label a whole file",
+        what: if tasks::of(task).reads_images { WHAT_OF_IMAGES } else { WHAT_OF_ROWS },
+        begin: "Label it",
+        going: "Labeling the file",
+        waits: "The file can be labeled",
+    }
+}
+
+/// The panel.
+pub(super) fn panel(store: Store, task: Task) -> AnyView {
+    let (has_images, words) = (tasks::of(task).reads_images, words_of(task));
     let batch = store.batch;
     let is_loaded =
         Memo::new(move |_| store.model.info.with(Option::is_some) && store.data.report.with(Option::is_some));
@@ -54,29 +82,29 @@ pub(super) fn panel(store: Store, task: Task) -> Option<AnyView> {
         is_loaded.get().then(|| {
             view! {
                 <details class="panel" data-testid="label-panel">
-                    <summary>"Label a whole file"</summary>
-                    {drop_area(store, has_images, on_files)}
+                    <summary>{words.title}</summary>
+                    {drop_area(store, (words.what, has_images), on_files)}
                     {chosen}
                     {looked}
-                    {start(store)}
+                    {start(store, words)}
                     {labeled}
                 </details>
             }
             .into_any()
         })
     };
-    Some(content.into_any())
+    content.into_any()
 }
 
 /// Where a file is dropped or chosen.
-fn drop_area(store: Store, has_images: bool, on_files: Callback<Vec<PickedFile>>) -> AnyView {
+fn drop_area(store: Store, (what, has_images): (&'static str, bool), on_files: Callback<Vec<PickedFile>>) -> AnyView {
     let on_drop = move |event: DragEvent| {
         if untrack(|| can_predict(store)) {
             store.take_dropped_on_part(&event, Step::Try, on_files);
         }
     };
     let cannot_choose = Signal::derive(move || !can_predict(store));
-    let (what, accept) = if has_images { (WHAT_OF_IMAGES, IMAGES) } else { (WHAT_OF_ROWS, ROWS) };
+    let accept = if has_images { IMAGES } else { ROWS };
     view! {
         <div class="drop" on:drop=on_drop data-testid="label-drop">
             <p>{what}</p>
@@ -101,6 +129,8 @@ fn columns(store: Store, looked: &LookedAt) -> AnyView {
     let choices = looked.used.iter().filter_map(|(column, role)| {
         let (label, id) = match role.as_str() {
             "text" => ("Column of the text", "label-text-column"),
+            "prompt" => ("Column of the prompt", "label-prompt-column"),
+            "source" => ("Column of the text to turn into another", "label-source-column"),
             "second text" => ("Column of the second text", "label-second-column"),
             "question" => ("Column of the question", "label-question-column"),
             "context" => ("Column of the context", "label-context-column"),
@@ -122,25 +152,25 @@ fn columns(store: Store, looked: &LookedAt) -> AnyView {
 }
 
 /// The button that begins, how far it is, and the way to end it.
-fn start(store: Store) -> AnyView {
+fn start(store: Store, words: FileWords) -> AnyView {
     let batch = store.batch;
     let is_going = Memo::new(move |_| batch.going.get() == Some(Going::Labeling));
     let is_ready = Memo::new(move |_| {
         let has_files = batch.files.with(|files| !files.is_empty());
         has_files && (batch.looked.with(Option::is_some) || store.tries_images())
     });
-    let disabled = Signal::derive(move || !can_predict(store));
+    let disabled = Signal::derive(move || !can_predict(store) || store.write_as().is_err());
     let on_start = Callback::new(move |()| store.label_batch());
     let button = move || {
         (is_ready.get() && !is_going.get()).then(|| {
-            view! { <Button id="label-run" text="Label it" is_primary=true disabled=disabled on_press=on_start /> }
+            view! { <Button id="label-run" text=words.begin is_primary=true disabled=disabled on_press=on_start /> }
         })
     };
-    let meter = move || is_going.get().then(|| progress(store, "Labeling the file", "label-cancel"));
+    let meter = move || is_going.get().then(|| progress(store, words.going, "label-cancel"));
     view! {
         <div class="row">{button}</div>
         {meter}
-        {move || is_ready.get().then(|| wait_hint(store, "The file can be labeled", Some(Activity::Answering)))}
+        {move || is_ready.get().then(|| wait_hint(store, words.waits, Some(Activity::Answering)))}
     }
     .into_any()
 }

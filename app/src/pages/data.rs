@@ -11,6 +11,7 @@ use super::{few_rows, label_check, labeling, reading, rows, undo};
 use crate::browser::PickedFile;
 use crate::components::{Button, FileInput, TextInput, optional_file, select, text_area};
 use crate::format;
+use crate::state::reading::REPORT_ID;
 use crate::state::report::Wish;
 use crate::state::{DataSlot, Step, Store};
 use crate::tasks::{self, TaskPage};
@@ -37,7 +38,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
     let report = move || {
         store.data.report.get().map(|report| {
             view! {
-                <div class="report" data-testid="data-report">
+                <div class="report" id=REPORT_ID data-testid="data-report">
                     {few_rows::view(store, &report)}
                     {report_view(store, &report)}
                     {section(store, &report)}
@@ -73,6 +74,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         {parts(store)}
         {report}
         {labeling::panel(store)}
+        {labeling::images_by_hand(store)}
         {label_check::panel(store)}
     };
     frame(store, Step::Data, words.lead, content.into_any())
@@ -164,6 +166,7 @@ fn choose(store: Store, task: Task, words: &'static TaskPage) -> AnyView {
             <p class="hint">{words.files} " " {(!reads_images).then_some(PACKED)}</p>
         </div>
         {hint_while(is_running(store), "A run is going on: stop it before other rows are read.")}
+        {reading::of_packing(store)}
         {tasks::give_images(store, task)}
         <div class="columns">{pasted} {own_splits(store, words)}</div>
     }

@@ -245,7 +245,25 @@ pub(super) fn merged(store: Store) -> Option<AnyView> {
         <div class="note" data-testid="merged-labels">
             <p>{format!("Labels that are read as another one: {}.", pairs.join(", "))}</p>
             <div class="row">
-                <Button id="undo-merges" text="Read them as they stand" disabled=busy(store) on_press=on_press />
+                <Button id="undo-merges" text="Read them as they stand" waits=busy(store) on_press=on_press />
+            </div>
+        </div>
+    };
+    Some(view.into_any())
+}
+
+/// What texts are cleaned of as they are read, and the way back.
+pub(super) fn cleaned(store: Store) -> Option<AnyView> {
+    let what = store.data.read.with_untracked(|read| {
+        let words: Vec<&str> = read.clean_texts.iter().map(|one| one.words()).collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    })?;
+    let on_press = Callback::new(move |()| store.reread_data(|read| read.clean_texts.clear()));
+    let view = view! {
+        <div class="note" data-testid="cleaned-texts">
+            <p>{format!("Texts are read with {what}. The file stays as it is.")}</p>
+            <div class="row">
+                <Button id="undo-cleaning" text="Read them as they stand" waits=busy(store) on_press=on_press />
             </div>
         </div>
     };

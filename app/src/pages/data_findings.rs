@@ -3,17 +3,22 @@
 
 use std::sync::Arc;
 
-use hone_core::config::ClassWeights;
+use hone_core::config::{ClassWeights, TextCleaning};
 use hone_core::data::findings::{
     FindingAction, FindingKind, MAX_RELABELED, NotApplied, Severity, ShownFinding, ShownFindings,
 };
 use hone_core::task::{DataReport, findings_of_report};
 use leptos::prelude::*;
 
+use crate::browser;
 use crate::components::{Button, Cell, Meter, amount_of, share_of, table};
 use crate::format;
-use crate::state::{Step, Store};
+use crate::state::reading::FINDINGS_TITLE_ID;
+use crate::state::{Step, Store, recipe};
 use crate::tasks;
+
+/// Id of the panel.
+const ID: &str = "findings-panel";
 
 /// What can be done with the rows of a report.
 #[derive(Clone, Copy)]
@@ -23,6 +28,8 @@ struct Can {
     merge: bool,
     /// Validation or test rows are drawn from the file of the training rows.
     draw: bool,
+    /// Tokens of a row that are read, and most that the model reads.
+    tokens: [usize; 2],
 }
 
 pub(super) fn section(store: Store, report: &DataReport) -> AnyView {
@@ -34,9 +41,12 @@ pub(super) fn section(store: Store, report: &DataReport) -> AnyView {
         // Labels of images are corrected where the model gets them wrong.
         edit: report.has_row_edits() && !tasks::of(report.task()).reads_images,
         merge: report.task().spec().columns.contains(&"merge_labels"),
+        tokens: [report.max_seq_length, most_tokens(store)],
         draw: untrack(|| has_valid.with(Option::is_none) || has_test.with(Option::is_none)),
     };
     let list = move || {
+        // A finding that is mended goes, and its button with it.
+        browser::keep_focus(ID, FINDINGS_TITLE_ID);
         let (found, is_known) = match state.found.get() {
             Some(found) => (found, true),
             None => (Arc::clone(&early), false),
@@ -55,11 +65,12 @@ pub(super) fn section(store: Store, report: &DataReport) -> AnyView {
     view! {
         <section
             class="panel"
-            aria-labelledby="findings-title"
+            id=ID
+            aria-labelledby=FINDINGS_TITLE_ID
             data-testid="findings"
             data-current=move || state.is_current.get().to_string()
         >
-            <h3 id="findings-title">"What stands out"</h3>
+            <h3 id=FINDINGS_TITLE_ID tabindex="-1">"What stands out"</h3>
             <p role="status" data-testid="findings-status">{status}</p>
             {meter(store)}
             <p class="hint" role="status" data-testid="findings-note">{note}</p>
@@ -67,6 +78,11 @@ pub(super) fn section(store: Store, report: &DataReport) -> AnyView {
         </section>
     }
     .into_any()
+}
+
+/// Most tokens that the model reads of a row.
+fn most_tokens(store: Store) -> usize {
+    store.model.info.with_untracked(|info| info.as_ref().map_or(0, |info| info.max_position_embeddings))
 }
 
 /// How far the search is.
@@ -112,7 +128,13 @@ fn findings(store: Store, found: &Arc<ShownFindings>, can: Can, is_known: bool) 
         }
         .into_any()
     };
-    let draws = |finding: &ShownFinding| finding.num_changed > 0 && finding.action != FindingAction::MoveToTraining;
+    let draws = |finding: &ShownFinding| {
+        let is_edit = !matches!(
+            finding.action,
+            FindingAction::MoveToTraining | FindingAction::CleanTexts { .. } | FindingAction::RaiseMaxSeqLength { .. }
+        );
+        is_edit && finding.num_changed > 0
+    };
     let is_drawn = can.draw && can.edit && is_known && found.findings.iter().any(draws);
     let drawn = "Where validation or test rows come from the same file, they are drawn anew once rows are left out or labels are merged.";
     view! {
@@ -138,10 +160,14 @@ fn actions(store: Store, index: usize, finding: &ShownFinding, id: &str, can: Ca
         }
         .into_any()
     });
-    let is_merge = matches!(finding.action, FindingAction::MergeLabels { .. });
-    let is_possible = if is_merge { can.merge } else { can.edit && finding.num_changed > 0 };
-    let mend = button_words(&finding.action).filter(|_| is_possible).map(|text| {
-        let on_press = Callback::new(move |()| store.mend_finding(index));
+    let is_possible = match finding.action {
+        FindingAction::MergeLabels { .. } => can.merge,
+        FindingAction::CleanTexts { .. } | FindingAction::RaiseMaxSeqLength { .. } => true,
+        _ => can.edit && finding.num_changed > 0,
+    };
+    let mend = button_words(&finding.action, can).filter(|_| is_possible).map(|text| {
+        let action = finding.action.clone();
+        let on_press = Callback::new(move |()| mend(store, index, &action, can));
         view! { <span data-testid=format!("mend-{id}")><Button text=text waits=cannot on_press=on_press /></span> }
             .into_any()
     });
@@ -152,10 +178,34 @@ fn actions(store: Store, index: usize, finding: &ShownFinding, id: &str, can: Ca
     .into_any()
 }
 
+/// Does what would mend a finding. What is another way to read the rows is no edit of them.
+fn mend(store: Store, index: usize, action: &FindingAction, can: Can) {
+    match action {
+        FindingAction::CleanTexts { of } => store.reread_data(|read| {
+            read.clean_texts.insert(*of);
+        }),
+        FindingAction::RaiseMaxSeqLength { to } => {
+            let tokens = raised(*to, can).map(|tokens| tokens.to_string());
+            store.edit_recipe(None, |draft| recipe::set_typed(draft, "max_seq_length", tokens));
+        }
+        _ => store.mend_finding(index),
+    }
+}
+
+/// Tokens that are read of a row where as many as `to` are wanted; `None` where the model reads no more than now.
+fn raised(to: usize, can: Can) -> Option<usize> {
+    let [now, most] = can.tokens;
+    Some(to.min(most)).filter(|tokens| *tokens > now)
+}
+
 /// What the button of an action says; `None` where there is nothing to do.
-fn button_words(action: &FindingAction) -> Option<String> {
+fn button_words(action: &FindingAction, can: Can) -> Option<String> {
     Some(match action {
         FindingAction::None => return None,
+        FindingAction::CleanTexts { of: TextCleaning::Damage } => "Repair them".into(),
+        FindingAction::CleanTexts { of: TextCleaning::Markup } => "Take it out".into(),
+        FindingAction::CleanTexts { of: TextCleaning::PersonalData } => "Replace them".into(),
+        FindingAction::RaiseMaxSeqLength { to } => format!("Read {} tokens", format::count(raised(*to, can)?)),
         FindingAction::DropRows => "Drop these rows".into(),
         FindingAction::KeepFirst => "Keep the first of each".into(),
         FindingAction::MoveToTraining => "Move to training".into(),
@@ -171,6 +221,23 @@ fn preview_words(finding: &ShownFinding, can: Can) -> String {
     let verb = |one: &'static str, many: &'static str| if *count == 1 { one } else { many };
     match action {
         FindingAction::None => String::new(),
+        FindingAction::CleanTexts { of } => {
+            let stays = match of {
+                TextCleaning::Damage => " A character that was replaced when the file was written is lost, and stays.",
+                TextCleaning::Markup => "",
+                TextCleaning::PersonalData => {
+                    " What stood there is named, such as [mail], so that none of it is learned."
+                }
+            };
+            format!("{rows} {} read with {}; the file stays as it is.{stays}", verb("is", "are"), of.words())
+        }
+        FindingAction::RaiseMaxSeqLength { to } => match raised(*to, can) {
+            None => "The model reads no more of a row: take one that reads longer texts, or shorten these.".into(),
+            Some(tokens) if tokens < *to => "That is all that the model reads of a row: some are still cut.".into(),
+            Some(_) => {
+                "None is cut then. A step takes more memory and more time: the plan of the recipe says how much.".into()
+            }
+        },
         FindingAction::MergeLabels { .. } if can.merge => format!("{}.", format::sentence(&action.describe())),
         _ if !can.edit => "Rows of this kind can't be changed here: change them in their file.".into(),
         FindingAction::RelabelToMajority if *count == 0 => "No label is the commoner one: look at the rows.".into(),
@@ -270,7 +337,7 @@ fn weights(store: Store) -> AnyView {
 mod tests {
     use super::*;
 
-    const ALL: Can = Can { list: true, edit: true, merge: true, draw: true };
+    const ALL: Can = Can { list: true, edit: true, merge: true, draw: true, tokens: [128, 512] };
 
     fn finding(kind: FindingKind, action: FindingAction, num_changed: usize) -> ShownFinding {
         let (severity, message) = (Severity::Note, String::new());
@@ -280,7 +347,7 @@ mod tests {
     #[test]
     fn an_action_says_what_it_would_change() {
         let words = |action: FindingAction, count| {
-            let button = button_words(&action);
+            let button = button_words(&action, ALL);
             (button.unwrap_or_default(), preview_words(&finding(FindingKind::Leaks, action, count), ALL))
         };
         let both = |button: &str, preview: &str| (button.to_owned(), preview.to_owned());
@@ -294,6 +361,24 @@ mod tests {
         assert!(words(FindingAction::RelabelToMajority, MAX_RELABELED).1.contains("press it again"));
         let merge = FindingAction::MergeLabels { from: vec!["biling".into()], into: "billing".into() };
         assert_eq!(words(merge, 0), both("Merge into \u{201c}billing\u{201d}", "Read \"biling\" as \"billing\"."));
+    }
+
+    #[test]
+    fn texts_are_read_otherwise_as_far_as_the_model_reads() {
+        let clean = FindingAction::CleanTexts { of: TextCleaning::Markup };
+        let said = preview_words(&finding(FindingKind::Markup, clean.clone(), 2), Can { edit: false, ..ALL });
+        assert_eq!(said, "2 rows are read with HTML taken out; the file stays as it is.");
+        assert_eq!(button_words(&clean, ALL).as_deref(), Some("Take it out"));
+        let said = |to: usize, tokens: [usize; 2]| {
+            let (action, can) = (FindingAction::RaiseMaxSeqLength { to }, Can { tokens, ..ALL });
+            (button_words(&action, can), preview_words(&finding(FindingKind::TooLong, action, 3), can))
+        };
+        let (button, preview) = said(300, [128, 512]);
+        assert!(button.as_deref() == Some("Read 300 tokens") && preview.starts_with("None is cut"), "{preview}");
+        let (button, preview) = said(900, [128, 512]);
+        assert!(button.as_deref() == Some("Read 512 tokens") && preview.contains("still cut"), "{preview}");
+        let (button, preview) = said(900, [512, 512]);
+        assert!(button.is_none() && preview.contains("reads no more"), "{preview}");
     }
 
     #[test]

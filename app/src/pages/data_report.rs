@@ -4,7 +4,8 @@ use hone_core::data::{BadRow, LengthHistogram};
 use hone_core::task::{DataReport, finding_of_warning};
 use leptos::prelude::*;
 
-use super::data_controls::{all_columns, merged, reading};
+use super::data_controls::{all_columns, cleaned, merged, reading};
+use super::data_sharing;
 use crate::charts::Histogram;
 use crate::components::{Cell, table};
 use crate::format;
@@ -21,6 +22,8 @@ pub(super) fn report_view(store: Store, report: &DataReport) -> AnyView {
     view! {
         {reading(store, report, columns, below_columns)}
         {merged(store)}
+        {cleaned(store)}
+        {data_sharing::controls(store, report)}
         {warnings_beside_findings(store, report)}
         {all_counts(report, part, input, counts)}
         <div class="columns">{beside_lengths} {lengths}</div>
@@ -72,7 +75,11 @@ fn all_counts(report: &DataReport, part: &str, input: &str, of_task: Vec<Count>)
         ),
     ];
     if num_to_label > 0 {
-        counts.push(("Waiting", num_to_label, "rows that lack nothing but a label, which they can get below".into()));
+        counts.push((
+            "Waiting",
+            num_to_label,
+            format!("{noun} that lack nothing but a label, which they can get below"),
+        ));
     }
     // Of texts the findings say which.
     if tasks::of(report.task()).reads_images {

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::data_report::warnings;
 use super::frame::{frame, missing, onward, wait_hint};
 use super::of_run::of_run;
-use super::{reading, slices};
+use super::{comparison, reading, slices};
 use crate::components::{Button, Cell, Meter, amount_of, share_of, table};
 use crate::format;
 use crate::state::evaluation::{FigureRow, Measured, figure_rows};
@@ -35,6 +35,7 @@ pub(super) fn page(store: Store) -> AnyView {
         {controls(store)}
         {of_run(store)}
         {results}
+        {comparison::panel(store)}
     };
     frame(store, Step::Evaluate, LEAD, content.into_any())
 }
@@ -64,10 +65,11 @@ fn results(store: Store, before: Option<&Measured>, after: Option<&Measured>) ->
         ));
     }
     let answer = baseline.as_ref().map(|baseline| baseline.answer.as_str());
+    let unsaid = after.or(before).map_or_else(Vec::new, |shown| shown.evaluation.missing_intervals());
     let view = view! {
         {warnings(&all_warnings)}
         <div class="columns">
-            {before_and_after("Before and after", &rows, answer, caption, Some(spread(&rows, &more)))} {beside}
+            {before_and_after("Before and after", &rows, answer, caption, Some(spread(&rows, &more, &unsaid)))} {beside}
         </div>
         {below}
         {after.or(before).and_then(unexplained)}
@@ -83,14 +85,21 @@ fn unexplained(measured: &Measured) -> Option<AnyView> {
     Some(view! { <p class="hint" data-testid="unexplained">{text}</p> }.into_any())
 }
 
-/// Figures that are said with their interval below the table: the leading one, and F1.
-fn is_told(row: &FigureRow) -> bool {
-    row.unit == Unit::Share || row.id == "f1" || row.id.ends_with("-f1")
-}
-
-/// Between which values the figures lie, and those that are not shown first.
-fn spread(rows: &[FigureRow], more: &[FigureRow]) -> AnyView {
-    let told: Vec<String> = rows.iter().filter(|row| is_told(row)).filter_map(FigureRow::in_words).collect();
+/// Between which values the figures lie, those that are not shown first, and why a figure has no interval (`unsaid`). The leading figure
+/// (the first), shares and F1 are told in words.
+fn spread(rows: &[FigureRow], more: &[FigureRow], unsaid: &[String]) -> AnyView {
+    let is_told = |index: usize, row: &FigureRow| {
+        index == 0 || row.unit == Unit::Share || row.id == "f1" || row.id.ends_with("-f1")
+    };
+    let mut others = Vec::new();
+    let mut told: Vec<String> = Vec::new();
+    for (index, row) in rows.iter().enumerate() {
+        if is_told(index, row) {
+            told.extend(row.in_words());
+        } else if row.interval.is_some() {
+            others.push(row);
+        }
+    }
     let told = (!told.is_empty()).then(|| {
         let text = format!("{}.", format::sentence(&told.join("; ")));
         view! {
@@ -101,10 +110,12 @@ fn spread(rows: &[FigureRow], more: &[FigureRow]) -> AnyView {
             </p>
         }
     });
-    let cells = more.iter().map(|row| {
+    // What stands in the table above has its test ids there.
+    let listed = more.iter().map(|row| (row, true)).chain(others.into_iter().map(|row| (row, false)));
+    let cells = listed.map(|(row, has_id)| {
         let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format::figure(row.unit, value));
         let cell = |value: Option<f64>, which: &str| Cell {
-            id: Some(format!("eval-{}-{which}", row.id)),
+            id: has_id.then(|| format!("eval-{}-{which}", row.id)),
             raw: value.map(|value| value.to_string()),
             ..Cell::number(number(value))
         };
@@ -117,19 +128,22 @@ fn spread(rows: &[FigureRow], more: &[FigureRow]) -> AnyView {
         };
         vec![Cell::new("head", row.title), cell(row.before, "base"), cell(row.after, "tuned"), Cell::number(between)]
     });
-    let more = (!more.is_empty()).then(|| {
+    let cells: Vec<Vec<Cell>> = cells.collect();
+    let of_labels = (!more.is_empty()).then_some(
+        "Named and computed as scikit-learn does. Lower is better for the Brier score and the expected calibration error (15 bins); the \
+         loss above is its log loss.",
+    );
+    let unsaid = (!unsaid.is_empty()).then(|| view! { <p class="hint">{format!("{}.", unsaid.join(". "))}</p> });
+    let more = (!cells.is_empty()).then(|| {
         view! {
             <details data-testid="more-figures">
                 <summary>"More figures"</summary>
-                {table("More figures", "", &["", "Before", "After", "95 % between"], cells.collect())}
-                <p class="hint">
-                    "Named and computed as scikit-learn does. Lower is better for the Brier score and the expected calibration error \
-                     (15 bins); the loss above is its log loss."
-                </p>
+                {table("More figures", "", &["", "Before", "After", "95 % between"], cells)}
+                {of_labels.map(|text| view! { <p class="hint">{text}</p> })}
             </details>
         }
     });
-    view! { {told} {more} }.into_any()
+    view! { {told} {unsaid} {more} }.into_any()
 }
 
 /// Why tasks that are to be learned at once can't be measured before a run: what keeps them from being learned.

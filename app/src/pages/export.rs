@@ -2,6 +2,7 @@
 
 use hone_core::config::ExportFormat;
 use hone_core::hub::own_model_folder;
+use hone_core::report::RunFile;
 use hone_core::task::{HeadKind, Task};
 use leptos::prelude::*;
 
@@ -35,8 +36,10 @@ fn reader_files(task: Task) -> (&'static str, &'static str) {
 const VERIFY: &str =
     "Open the file again before it is saved, and compare its answers on up to 200 rows with those of the model here";
 
-const REPORT: &str = "The report is one page to read and print: settings, data, curves, figures and mistakes. Texts of your rows are \
-    in it. Figures of the test rows are in it once you pressed Evaluate.";
+const REPORT: &str = "The report is one page to read and print: settings, data, curves, figures and mistakes, and the slices, swapped \
+    words, votes and models side by side that you looked at. The run log has the same for programs, a line of JSON for each thing that \
+    happened: hone report reads it, from a folder where it is called run_log.jsonl. Texts of your rows are in both. Figures of the test \
+    rows are in them once you pressed Evaluate. The file for TensorBoard has the numbers alone; its times are seconds since the run began.";
 
 const JOB_BEFORE_A_RUN: &str = "The job file holds the model, the recipe and the names of your data files. Saved before a run, it \
     can't tell whether another file of such a name holds the same rows; saved after a run, it can.";
@@ -129,7 +132,7 @@ fn has_job(store: Store) -> bool {
     store.started.with(Option::is_some) || is_planned
 }
 
-/// What can be saved: the model, its adapter, the report, the job file.
+/// What can be saved: the model, its adapter, the report, the log, the job file.
 fn buttons(store: Store, can_pack: Memo<bool>, has_job: Memo<bool>) -> AnyView {
     let packs: Signal<bool> = store.exporting.into();
     let text = Signal::derive(move || {
@@ -146,28 +149,35 @@ fn buttons(store: Store, can_pack: Memo<bool>, has_job: Memo<bool>) -> AnyView {
     });
     let on_pack = Callback::new(move |()| store.export(ExportFormat::Merged));
     let on_adapter = Callback::new(move |()| store.export(ExportFormat::Adapter));
-    let on_report = Callback::new(move |()| store.save_report());
+    let on_report = Callback::new(move |()| store.save_of_run(RunFile::Report));
+    let on_log = Callback::new(move |()| store.save_of_run(RunFile::Log));
+    let on_events = Callback::new(move |()| store.save_of_run(RunFile::Events));
     let on_job = Callback::new(move |()| store.save_job());
     let zip_button =
         move || view! { <Button id="export-zip" text=text is_primary=true waits=packs on_press=on_pack /> }.into_any();
     let adapter_button =
         move || view! { <Button id="export-adapter" text=adapter_text waits=packs on_press=on_adapter /> }.into_any();
-    let report_button = move || {
-        view! { <Button id="export-report" text="Download report" waits=packs on_press=on_report /> }.into_any()
+    let report_buttons = move || {
+        view! {
+            <Button id="export-report" text="Download report" waits=packs on_press=on_report />
+            <Button id="export-log" text="Run log (JSON Lines)" waits=packs on_press=on_log />
+            <Button id="export-events" text="Curves for TensorBoard" waits=packs on_press=on_events />
+        }
+        .into_any()
     };
     let job_button = move || view! { <Button id="export-job" text="Save the job file" on_press=on_job /> }.into_any();
     view! {
         <div class="row">
             {move || can_pack.get().then(zip_button)}
             {move || (can_pack.get() && has_adapter(store)).then(adapter_button)}
-            {move || can_pack.get().then(report_button)}
+            {move || can_pack.get().then(report_buttons)}
             {move || has_job.get().then(job_button)}
         </div>
     }
     .into_any()
 }
 
-/// How the zip is checked, and what is in the report.
+/// How the zip is checked, and what is in the report and the log.
 fn about_files(store: Store) -> AnyView {
     let on_verify = Callback::new(move |is_on| store.verifies_export.set(is_on));
     view! {

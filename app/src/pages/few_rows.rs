@@ -28,9 +28,9 @@ struct FewRows {
     can_fold: bool,
 }
 
-/// `noun` is what rows are called; `is_share` says that the task's figure is a share of its rows, `has_own_valid` that validation
-/// rows came in a file of their own, so that there are no folds.
-fn few_rows(sizes: [usize; 3], noun: &str, figure: &str, is_share: bool, has_own_valid: bool) -> Option<FewRows> {
+/// `noun` is what rows are called; `is_share` says that the task's figure is a share of its rows, `has_no_folds` that validation
+/// rows came in a file of their own, or are the newest.
+fn few_rows(sizes: [usize; 3], noun: &str, figure: &str, is_share: bool, has_no_folds: bool) -> Option<FewRows> {
     let all: usize = sizes.iter().sum();
     let (held_out, name) = if sizes[2] > 0 { (sizes[2], "test") } else { (sizes[1], "validation") };
     if all == 0 {
@@ -54,7 +54,7 @@ fn few_rows(sizes: [usize; 3], noun: &str, figure: &str, is_share: bool, has_own
             format!("There are {} in all: the {name} figure will rest on {rows} only.", format::plural(all, noun))
         }
     };
-    let can_fold = sizes[0] >= FOLDS as usize && !has_own_valid;
+    let can_fold = sizes[0] >= FOLDS as usize && !has_no_folds;
     if can_fold {
         words.push_str(&format!(
             " A cross-validation of {FOLDS} folds measures every {noun} but those of the test once, in {FOLDS} runs, and says how much \
@@ -70,8 +70,9 @@ pub(super) fn view(store: Store, report: &DataReport) -> AnyView {
     let leading = spec.leading_figure();
     let figure = format!("{} {}", article(leading.title), format::in_sentence(leading.title));
     let is_share = spec.gives_one_label() && leading.unit == Unit::Share && leading.name == "accuracy";
-    let has_own_valid = store.data.valid.with_untracked(Option::is_some);
-    let few = few_rows(report.split_sizes, spec.row_noun, &figure, is_share, has_own_valid).map(
+    let is_by_time = store.data.read.with_untracked(|read| read.sharing.time_column.is_some());
+    let has_no_folds = is_by_time || store.data.valid.with_untracked(Option::is_some);
+    let few = few_rows(report.split_sizes, spec.row_noun, &figure, is_share, has_no_folds).map(
         |FewRows { words, can_fold }| {
             let can_fold = can_fold && !store.parts.are_several();
             let on_press = Callback::new(move |()| store.set_up_folds(FOLDS));

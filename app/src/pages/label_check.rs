@@ -64,24 +64,27 @@ fn target_of(act: Act, active: usize, count: usize) -> usize {
     }
 }
 
-/// The panel, where the rows have one label each and the model makes vectors of them.
+/// The panel, where the rows have one label each, and the model makes vectors of them or a run learned from them.
 pub(super) fn panel(store: Store) -> AnyView {
     let can_learn = Memo::new(move |_| store.can_learn_labels());
-    let content = move || can_learn.get().then(|| of_labels(store));
+    let tells = Memo::new(move |_| store.run_that_tells_labels());
+    let is_shown = Memo::new(move |_| can_learn.get() || tells.get().is_some());
+    let content = move || is_shown.get().then(|| of_labels(store, can_learn, tells));
     view! { {content} }.into_any()
 }
 
-fn of_labels(store: Store) -> AnyView {
+fn of_labels(store: Store, can_learn: Memo<bool>, tells: Memo<Option<u32>>) -> AnyView {
     let learning = store.label_check.learning;
     let cannot = Signal::derive(move || learning.get().is_some() || store.activity().is_some());
     let on_baseline = Callback::new(move |()| store.measure_quick_baseline());
     let on_errors = Callback::new(move |()| store.find_label_errors());
+    let on_run = Callback::new(move |()| store.find_label_errors_of_run());
     let on_stop = Callback::new(move |()| store.stop_learning_labels());
     let progress = move || {
         let what = learning.get()?;
         let label = match what {
             Learning::Baseline => "Measuring without training",
-            Learning::Errors => "Looking for wrong labels",
+            Learning::Errors(_) => "Looking for wrong labels",
         };
         Some(
             view! {
@@ -91,6 +94,41 @@ fn of_labels(store: Store) -> AnyView {
             .into_any(),
         )
     };
+    let before_training = move || {
+        can_learn.get().then(|| {
+            view! {
+                <p class="hint">
+                    "In seconds, from the vectors of the model as it was loaded: how far one gets without training, and which labels \
+                     the other rows contradict."
+                </p>
+                <div class="row">
+                    <Button id="quick-baseline" text="Quick baseline" waits=cannot on_press=on_baseline />
+                    <Button id="find-label-errors" text="Labels that may be wrong" waits=cannot on_press=on_errors />
+                </div>
+            }
+            .into_any()
+        })
+    };
+    let after_training = move || {
+        tells.get().map(|run| {
+            let hint = format!(
+                "By run {run}, which is over: labels of its validation and test rows that it contradicts. It says nothing of the \
+                 rows that it learned from."
+            );
+            view! {
+                <p class="hint">{hint}</p>
+                <div class="row">
+                    <Button
+                        id="find-label-errors-of-run"
+                        text="Labels that the run contradicts"
+                        waits=cannot
+                        on_press=on_run
+                    />
+                </div>
+            }
+            .into_any()
+        })
+    };
     // Edits of rows change neither: a list that is made anew would lose the focus.
     let found_baseline = Memo::new(move |_| store.quick_baseline());
     let found_errors = Memo::new(move |_| store.label_errors());
@@ -98,15 +136,9 @@ fn of_labels(store: Store) -> AnyView {
     let errors = move || found_errors.get().map(|found| errors(store, &found));
     view! {
         <section class="panel rows" aria-labelledby="label-check-title" data-testid="label-check">
-            <h3 id="label-check-title">"Before any training"</h3>
-            <p class="hint">
-                "In seconds, from the vectors of the model as it was loaded: how far one gets without training, and which labels \
-                 the other rows contradict."
-            </p>
-            <div class="row">
-                <Button id="quick-baseline" text="Quick baseline" waits=cannot on_press=on_baseline />
-                <Button id="find-label-errors" text="Labels that may be wrong" waits=cannot on_press=on_errors />
-            </div>
+            <h3 id="label-check-title">{move || if tells.get().is_some() { "Wrong labels" } else { "Before any training" }}</h3>
+            {before_training}
+            {after_training}
             {progress}
             {baseline}
             {errors}
@@ -194,12 +226,16 @@ fn errors(store: Store, errors: &Arc<FoundErrors>) -> AnyView {
 fn counted(errors: &FoundErrors) -> String {
     let (found, shown) = (errors.found.errors.len(), errors.shown.len());
     let rows = format::plural(errors.found.num_rows, "row");
+    let (rows, by) = match errors.by_run {
+        Some(run) => (format!("{rows} that run {run} did not learn from"), format!("run {run}")),
+        None => (rows, "the others".to_owned()),
+    };
     let these = match found == shown {
         true => String::new(),
         false => format!(" The first {} are shown.", format::count(shown)),
     };
     match found {
-        0 => format!("No label of {rows} is contradicted by the others."),
+        0 => format!("No label of {rows} is contradicted by {by}."),
         1 => format!("1 label of {rows} may be wrong."),
         found => format!("{} labels of {rows} may be wrong, the likeliest first.{these}", format::count(found)),
     }
@@ -220,7 +256,10 @@ fn list(store: Store, errors: &Arc<FoundErrors>) -> AnyView {
         match act {
             Act::Accept => store.accept_label(),
             Act::Keep => store.keep_label(),
-            act => active.update(|active| *active = target_of(act, *active, count)),
+            act => {
+                store.label_check.refused.set(None);
+                active.update(|active| *active = target_of(act, *active, count));
+            }
         }
         show_active();
     };
@@ -236,6 +275,10 @@ fn list(store: Store, errors: &Arc<FoundErrors>) -> AnyView {
     let cannot = Signal::derive(move || !can_accept || !store.can_edit_rows());
     let on_accept = Callback::new(move |()| act(Act::Accept));
     let on_keep = Callback::new(move |()| act(Act::Keep));
+    let refused = move || {
+        let note = store.label_check.refused.get()?;
+        Some(view! { <p class="note" role="status" data-testid="label-refused">{note}</p> }.into_any())
+    };
     let one = |(index, (error, view)): (usize, &(LabelError, Option<RowView>))| {
         row(store, index, error, view.as_ref(), accepted)
     };
@@ -264,6 +307,7 @@ fn list(store: Store, errors: &Arc<FoundErrors>) -> AnyView {
         >
             {rows}
         </div>
+        {refused}
         <div class="row">
             <Button id="accept-label" text="Take the suggested label" waits=cannot on_press=on_accept />
             <Button id="keep-label" text="Keep the label" on_press=on_keep />
@@ -320,6 +364,8 @@ fn words_of(error: &LabelError, view: Option<&RowView>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use hone_core::task::LabelErrors;
+
     use super::*;
 
     #[test]
@@ -328,6 +374,16 @@ mod tests {
         let page = act_of("PageDown").expect("it moves");
         assert_eq!([target_of(page, 0, 20), target_of(page, 15, 20), target_of(Act::Move(-1), 0, 20)], [8, 19, 0]);
         assert_eq!([target_of(Act::Last, 0, 20), target_of(Act::Last, 0, 0), target_of(Act::Keep, 7, 3)], [19, 0, 2]);
+    }
+
+    #[test]
+    fn it_is_said_what_tells_that_labels_are_wrong() {
+        let found = LabelErrors { num_rows: 40, num_folds: None, num_estimated: 0, errors: vec![], notes: vec![] };
+        let of_run = FoundErrors { found, by_run: Some(2), shown: vec![] };
+        let expected = "No label of 40 rows that run 2 did not learn from is contradicted by run 2.";
+        assert_eq!(counted(&of_run), expected);
+        let by_others = FoundErrors { by_run: None, ..of_run };
+        assert_eq!(counted(&by_others), "No label of 40 rows is contradicted by the others.");
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! Rows without labels, at the step Data: they are left out until a person labels them, one by one and by keys, those first that teach
-//! most. A file that has no column for labels gets one.
+//! most. A file that has no column for labels gets one; labels that images got are taken home as a table.
 
 use std::sync::Arc;
 
+use hone_core::config::{RowEdits, Split};
 use hone_core::task::{RankedRow, RankedRows, Uncertainty};
 use leptos::prelude::*;
 
 use super::frame::wait_hint;
-use crate::components::{Button, Cell, ClassAct, Meter, amount_of, class_box, select, share_of, table};
+use super::undo::undo_button;
+use crate::components::{Button, Cell, ClassAct, Meter, amount_of, class_box, picture, select, share_of, table};
 use crate::format;
-use crate::state::labeling::{BOX_ID, class_counts, toggle};
+use crate::state::labeling::{BOX_ID, Shown, class_counts, toggle};
 use crate::state::{Activity, Step, Store};
 use crate::tasks;
 
@@ -19,6 +21,13 @@ const MAX_CHARS: usize = 2000;
 /// How the order is come to, where no model tells.
 const DIVERSE: &str = "No model was trained on labels yet, so rows come first that have little in common: drawn by a seed with the \
     sampling of k-means++ on their words.";
+
+/// The same of images.
+const DIVERSE_PATHS: &str = "No model was trained on labels yet, so images come first whose folders and names have little in common, \
+    drawn by a seed: what they show is not compared.";
+
+const KEYS_OF_IMAGES: &str = "A digit takes its class, letters find one and Enter takes it; what is no class becomes one. The right arrow \
+    skips an image, the left arrow and Backspace go back. Each label is an edit: Undo takes it back.";
 
 const KEYS: &str = "A digit takes its class, letters find one and Enter takes it; what is no class becomes one. The right arrow skips a \
     row, the left arrow and Backspace go back. Each label is an edit of its row: Undo takes it back, and the file is saved with it \
@@ -39,15 +48,12 @@ pub(super) fn panel(store: Store) -> AnyView {
 
 fn of_rows(store: Store, count: Memo<usize>, ranked: Memo<Option<Arc<RankedRows>>>) -> AnyView {
     let waits = Signal::derive(move || store.activity().is_some());
-    let said = move || match count.get() {
-        0 => "Every row has a label.".to_owned(),
-        1 => "1 row has no label, and is left out until it gets one.".to_owned(),
-        count => format!("{} have no label, and are left out until they get one.", format::plural(count, "row")),
-    };
+    let said = move || waiting_words(count.get(), noun(are_images(store)));
     let text = Signal::derive(move || match ranked.with(Option::is_some) {
         true => "Order them again".to_owned(),
-        false => "Label these rows".to_owned(),
+        false => format!("Label these {}s", noun(are_images(store))),
     });
+    let title = move || if are_images(store) { "Images without labels" } else { "Rows without labels" };
     let on_rank = Callback::new(move |()| store.rank_unlabeled());
     let share = share_of(store.measuring_progress);
     let amount = Signal::derive(move || amount_of(store.measuring_progress.get(), "row"));
@@ -67,7 +73,7 @@ fn of_rows(store: Store, count: Memo<usize>, ranked: Memo<Option<Arc<RankedRows>
     };
     view! {
         <section class="panel rows" aria-labelledby="labeling-title" data-testid="labeling">
-            <h3 id="labeling-title">"Rows without labels"</h3>
+            <h3 id="labeling-title">{title}</h3>
             <p role="status" data-testid="num-unlabeled">{said}</p>
             <div class="row">
                 <Button id="label-rows" text=text waits=waits on_press=on_rank /> {move || order_by(store)}
@@ -78,6 +84,25 @@ fn of_rows(store: Store, count: Memo<usize>, ranked: Memo<Option<Arc<RankedRows>
         </section>
     }
     .into_any()
+}
+
+/// Whether rows are images.
+fn are_images(store: Store) -> bool {
+    tasks::of(store.data.task.get()).reads_images
+}
+
+/// What a row is called.
+fn noun(is_image: bool) -> &'static str {
+    if is_image { "image" } else { "row" }
+}
+
+/// How many rows wait for a label.
+fn waiting_words(count: usize, noun: &str) -> String {
+    match count {
+        0 => format!("Every {noun} has a label."),
+        1 => format!("1 {noun} has no label, and is left out until it gets one."),
+        count => format!("{} have no label, and are left out until they get one.", format::plural(count, noun)),
+    }
 }
 
 /// Whether a row has any number of labels.
@@ -113,7 +138,8 @@ fn list(store: Store, ranked: &Arc<RankedRows>) -> AnyView {
     let [of_row, of_names, of_counts, of_progress] = [(); 4].map(|()| Arc::clone(ranked));
     let given = Memo::new(move |_| store.given_labels());
     let is_several = untrack(|| gives_several(store));
-    let row = move || of_row.rows.get(at.get()).map(|row| shown(row, is_several));
+    let are_images = untrack(|| are_images(store));
+    let row = move || of_row.rows.get(at.get()).map(|row| shown(store, row, is_several, are_images));
     let picked = store.labeling.picked;
     let layout = Memo::new(move |_| store.label_layout());
     let names = Memo::new(move |_| {
@@ -145,7 +171,8 @@ fn list(store: Store, ranked: &Arc<RankedRows>) -> AnyView {
     let counts = move || {
         let rows = given.with(|given| layout.with(|layout| class_counts(&of_counts, given, layout.as_ref())));
         let row = |(name, count): (String, usize)| vec![Cell::new("head", name), Cell::number(format::count(count))];
-        table("Rows of each class", "labeling-counts", &["Class", "Rows"], rows.into_iter().map(row).collect())
+        let caption = if are_images { "Images of each class" } else { "Rows of each class" };
+        table(caption, "labeling-counts", &["Class", "Rows"], rows.into_iter().map(row).collect())
     };
     let progress = move || {
         let done = given.with(|given| of_progress.rows.iter().filter(|row| given.contains_key(&row.id.row)).count());
@@ -153,6 +180,7 @@ fn list(store: Store, ranked: &Arc<RankedRows>) -> AnyView {
     };
     let order = match ranked.is_by_model {
         true => "By the trained model: rows that it is least sure of come first (Settles 2009).",
+        false if are_images => DIVERSE_PATHS,
         false => DIVERSE,
     };
     let notes = ranked.notes.iter().map(|note| view! { <p class="hint">{format::sentence(note)}</p> }).collect_view();
@@ -170,6 +198,13 @@ fn list(store: Store, ranked: &Arc<RankedRows>) -> AnyView {
         view! { <Button id="labeling-keep" text="Keep these labels" is_primary=true waits=waits on_press=on_keep /> }
     });
     let on_move = move |is_back: bool| Callback::new(move |()| store.move_to_row(is_back));
+    let on_undo = Callback::new(move |()| store.undo_labeling());
+    // Who does not see the row hears it as it comes: `aria-live`.
+    let (asked, keys) = match (are_images, is_several) {
+        (true, _) => ("Class of this image", KEYS_OF_IMAGES),
+        (false, true) => ("Class of this row", KEYS_OF_SEVERAL),
+        (false, false) => ("Class of this row", KEYS),
+    };
     let on_train = Callback::new(move |()| store.go_to(Step::Train));
     let on_close = Callback::new(move |()| store.close_labeling());
     view! {
@@ -177,14 +212,15 @@ fn list(store: Store, ranked: &Arc<RankedRows>) -> AnyView {
         {notes}
         {retrained}
         <p role="status" data-testid="labeling-place">{progress}</p>
-        <div data-testid="labeling-row">{row}</div>
-        {class_box(BOX_ID, "Class of this row", names.into(), chosen, waits, is_several, on_act)}
-        <p class="hint">{if is_several { KEYS_OF_SEVERAL } else { KEYS }}</p>
+        <div data-testid="labeling-row" aria-live="polite">{row}</div>
+        {class_box(BOX_ID, asked, names.into(), chosen, waits, is_several, on_act)}
+        <p class="hint">{keys}</p>
         {note}
         <div class="row">
             {keep}
             <Button id="labeling-back" text="Back" on_press=on_move(true) />
             <Button id="labeling-skip" text="Skip" on_press=on_move(false) />
+            {undo_button(store, "labeling-undo", on_undo)}
             <Button id="labeling-train" text="On to training" on_press=on_train />
             <Button id="labeling-close" text="Put the list away" on_press=on_close />
         </div>
@@ -194,15 +230,75 @@ fn list(store: Store, ranked: &Arc<RankedRows>) -> AnyView {
 }
 
 /// A row with what the model finds likely.
-fn shown(row: &RankedRow, is_several: bool) -> AnyView {
+fn shown(store: Store, row: &RankedRow, is_several: bool, is_image: bool) -> AnyView {
+    let image = is_image.then(|| image(store, row));
     let second = row.second.as_ref().map(|second| view! { <p>{format::shortened(second, MAX_CHARS)}</p> });
     let likely = (!row.likely.is_empty()).then(|| view! { <p class="hint">{likely_words(row, is_several)}</p> });
     view! {
+        {image}
         <p>{format::shortened(&row.text, MAX_CHARS)}</p>
         {second}
         {likely}
     }
     .into_any()
+}
+
+/// The image of a row, once it is there; its path stands below it.
+fn image(store: Store, row: &RankedRow) -> AnyView {
+    let number = row.id.row;
+    // Drawn anew once it comes, and not with every other image.
+    let is_awaited = Memo::new(move |_| matches!(store.picture_to_label(number), None | Some(Shown::Awaited)));
+    let shown = move || {
+        let _ = is_awaited.get(); // a memo that is only tracked is never computed
+        let words = |words: &'static str| Some(view! { <span class="hint">{words}</span> }.into_any());
+        match untrack(|| store.picture_to_label(number)) {
+            Some(Shown::There(file)) => picture(&file, "The image to label".into()),
+            Some(Shown::Missing) => words("Its file is not loaded any more."),
+            Some(Shown::Awaited) | None => words("The image is being read."),
+        }
+    };
+    view! { <div class="tried" data-testid="labeling-image">{shown}</div> }.into_any()
+}
+
+/// Labels that images got by hand, to be taken home.
+pub(super) fn images_by_hand(store: Store) -> AnyView {
+    let count =
+        Memo::new(move |_| if are_images(store) { store.data.read.with(|read| count_edited(&read.edits)) } else { 0 });
+    let is_shown = Memo::new(move |_| count.get() > 0);
+    let said = move || match count.get() {
+        1 => "1 image was labeled or edited by hand.".to_owned(),
+        count => format!("{} were labeled or edited by hand.", format::plural(count, "image")),
+    };
+    let waits = Signal::derive(move || store.activity().is_some());
+    let on_save = Callback::new(move |()| store.save_cleaned(Split::Train, None));
+    let on_edits = Callback::new(move |()| store.save_row_edits());
+    let content = move || {
+        is_shown.get().then(|| {
+            view! {
+                <section class="panel" aria-labelledby="image-labels-title" data-testid="image-labels">
+                    <h3 id="image-labels-title">"Labels by hand"</h3>
+                    <p>{said}</p>
+                    <div class="row">
+                        <Button
+                            id="save-image-labels"
+                            text="Save the labels of all training images"
+                            waits=waits
+                            on_press=on_save
+                        />
+                        <Button id="save-image-edits" text="Save the edits" on_press=on_edits />
+                    </div>
+                    <p class="hint" role="status" data-testid="image-labels-note">{move || store.rows.note.get()}</p>
+                </section>
+            }
+            .into_any()
+        })
+    };
+    view! { {content} }.into_any()
+}
+
+/// Rows of all files that have edits.
+fn count_edited(edits: &RowEdits) -> usize {
+    Split::ALL.into_iter().map(|file| edits.of_file(file).len()).sum()
 }
 
 /// `The model finds “a” (45.0 %) or “b” (40.0 %).` Of a row with any number of labels each has its own: `and`.
@@ -258,7 +354,7 @@ pub(super) fn offer_column(store: Store) -> AnyView {
 
 #[cfg(test)]
 mod tests {
-    use hone_core::config::Split;
+    use hone_core::config::RowEdit;
     use hone_core::data::RowId;
 
     use super::*;
@@ -267,6 +363,26 @@ mod tests {
         let id = RowId { file: Split::Train, row };
         let likely = vec![("a".to_owned(), 0.45), ("b".to_owned(), 0.4)];
         RankedRow { id, label: String::new(), text: "text".into(), second: None, uncertainty: Some(0.9), likely }
+    }
+
+    #[test]
+    fn it_is_said_how_many_rows_or_images_wait() {
+        assert_eq!(waiting_words(0, "image"), "Every image has a label.");
+        assert_eq!(waiting_words(1, "row"), "1 row has no label, and is left out until it gets one.");
+        let many = waiting_words(1200, "image");
+        assert_eq!(many, "1,200 images have no label, and are left out until they get one.");
+    }
+
+    #[test]
+    fn edited_rows_of_all_files_are_counted_once() {
+        let set = |file: Split, row: usize, was: &str, value: &str| {
+            let column = "folder".to_owned();
+            RowEdit::SetCell { file, row, column, was: was.into(), value: value.into() }
+        };
+        let first = set(Split::Train, 2, "", "a");
+        let log = vec![first, set(Split::Train, 2, "a", "b"), set(Split::Test, 2, "a", "b")];
+        assert_eq!(count_edited(&RowEdits { log }), 2);
+        assert_eq!(count_edited(&RowEdits::default()), 0);
     }
 
     #[test]

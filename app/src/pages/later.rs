@@ -101,6 +101,7 @@ fn of_later(store: Store, step: Option<Step>) -> AnyView {
             store.drive_sweep();
             store.seek_findings();
             store.keep_projects();
+            store.watch_silence();
             view! { {update::banner(store)} {saved::banner(store)} {projects::notice(store)} }.into_any()
         }
     }

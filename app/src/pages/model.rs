@@ -8,6 +8,7 @@ use leptos::prelude::*;
 
 use super::frame::{data_note, frame, hint_while, is_running, onward, problem};
 use super::hub_token::hub_token;
+use crate::browser;
 use crate::components::{Button, FileInput, Meter, facts};
 use crate::format;
 use crate::state::samples::{Sample, samples};
@@ -15,6 +16,10 @@ use crate::state::{Download, ModelChoice, Step, Store, WorkerStatus};
 use crate::tasks;
 
 const LEAD: &str = "A pretrained model knows a lot already. Fine-tuning teaches it your task.";
+
+/// Id of the panel of the loaded model, and of its heading, which takes the focus from what goes with another model.
+const LOADED_ID: &str = "loaded-model";
+const LOADED_TITLE_ID: &str = "loaded-model-title";
 
 /// Labels of a loaded model that are named.
 const MAX_LABELS: usize = 20;
@@ -25,7 +30,11 @@ pub(super) fn page(store: Store) -> AnyView {
         {sample(store)}
         {ModelFamily::ALL.map(|family| group(store, family)).collect_view()}
         {more(store)}
-        {move || store.model.info.get().map(|info| loaded(store, &info))}
+        {move || {
+            // The button that takes an adapter off goes with it.
+            browser::keep_focus(LOADED_ID, LOADED_TITLE_ID);
+            store.model.info.get().map(|info| loaded(store, &info))
+        }}
     };
     frame(store, Step::Model, LEAD, content.into_any())
 }
@@ -172,9 +181,13 @@ fn load_button(store: Store, choice: ModelChoice, is_loaded: Signal<bool>) -> An
     // Programs look for the one button that loads what is chosen.
     let id = Signal::derive(move || if is_chosen.get() { "load-model" } else { "" });
     let is_primary = Signal::derive(move || is_chosen.get() && !is_loaded.get());
+    // While it loads what it was pressed for it keeps the focus.
+    let (cannot_load, is_loading) =
+        (cannot_load(store), Signal::derive(move || model.loading.get() && is_chosen.get()));
+    let disabled = Signal::derive(move || cannot_load.get() && !is_loading.get());
     view! {
         <div class="row">
-            <Button id=id text=text is_primary=is_primary disabled=cannot_load(store) on_press=on_load />
+            <Button id=id text=text is_primary=is_primary disabled=disabled waits=is_loading on_press=on_load />
             {next}
         </div>
     }
@@ -299,27 +312,21 @@ fn local(store: Store) -> AnyView {
         };
         files.iter().map(item).collect_view()
     };
-    let on_files = Callback::new(move |files: Vec<crate::browser::PickedFile>| {
-        // Files may be chosen one by one; a second of the same name replaces the first.
-        model.files.update(|known| {
-            known.retain(|old| files.iter().all(|new| new.name != old.name));
-            known.extend(files);
-        });
-        store.choose_model(ModelChoice::Local);
-    });
+    let on_files = Callback::new(move |files: Vec<crate::browser::PickedFile>| store.choose_model_files(files));
     view! {
         <div class="panel" class:chosen=is_chosen>
             <h3>"From this machine"</h3>
             <p class="hint">
                 "config.json, model.safetensors, and tokenizer.json, vocab.txt or spiece.model, at once or one by one; \
                  tokenizer_config.json too for a model that writes; for one that reads images preprocessor_config.json in the \
-                 tokenizer's place."
+                 tokenizer's place. An adapter of PEFT is put on the model that is loaded: adapter_config.json and \
+                 adapter_model.safetensors, or a zip of them."
             </p>
             <div class="row">
                 <FileInput
                     id="local-files"
                     label="Choose files"
-                    accept=".json,.safetensors,.txt,.jinja,.model"
+                    accept=".json,.safetensors,.txt,.jinja,.model,.zip"
                     multiple=true
                     disabled=Signal::derive(move || is_busy(store))
                     on_files=on_files
@@ -370,13 +377,22 @@ fn loaded(store: Store, info: &ModelInfo) -> AnyView {
     });
     // It stays while another is loaded.
     let id = move || if store.model.loading.get() { "model-stays" } else { "model-ready" };
+    let take_off = store.model.has_adapter().then(|| {
+        let on_press = Callback::new(move |()| store.take_adapter_off());
+        view! {
+            <div class="row">
+                <Button id="take-adapter-off" text="Take the adapter off" waits=cannot_load(store) on_press=on_press />
+            </div>
+        }
+    });
     let notes = info.notes.iter().map(|note| view! { <li>{format::sentence(note)}</li> }).collect_view();
     view! {
-        <div class="panel good" data-testid=id>
-            <h3>{format!("Loaded: {}", info.source.name())}</h3>
+        <div class="panel good" id=LOADED_ID data-testid=id>
+            <h3 id=LOADED_TITLE_ID tabindex="-1">{format!("Loaded: {}", info.source.name())}</h3>
             {facts("pairs", rows)}
             {labels}
             <ul class="plain">{notes}</ul>
+            {take_off}
         </div>
         {data_note(store)}
         {onward(store, Step::Data, "On to the data")}

@@ -1,5 +1,5 @@
 //! How far a reading of rows is, and the way out of it: of the rows at the step Data, and of those of several tasks, which are
-//! read when a run of them starts or before they are measured.
+//! read when a run of them starts or before they are measured. And how far the packing of files is, before they are read.
 
 use leptos::prelude::*;
 
@@ -39,6 +39,20 @@ pub(super) fn of_parts(store: Store) -> AnyView {
         is_reading.get().then(|| meter(store, label, text))
     };
     view! { {shown} }.into_any()
+}
+
+/// How far files are packed into one: images, or the parts of a data set.
+pub(super) fn of_packing(store: Store) -> AnyView {
+    let packing = store.images.packing;
+    // Not drawn anew with every file.
+    let title = Memo::new(move |_| packing.get().map(|packing| packing.title()));
+    let files = Signal::derive(move || packing.get().map_or((0, 0), |packing| packing.files));
+    let text = Signal::derive(move || amount_of(files.get(), "file"));
+    let meter = move || {
+        let label = title.get()?;
+        Some(view! { <Meter label=label share=share_of(files) text=text id="packing" /> }.into_any())
+    };
+    view! { {meter} }.into_any()
 }
 
 /// How much was read, in words; nothing before that is known.

@@ -9,8 +9,9 @@ use super::frame::{Typed, frame, onward, setting};
 use super::model_changes::model_changes;
 use super::{estimate, parts, rates, sweep, undo};
 use crate::format;
-use crate::state::presets::{self, PresetFields};
+use crate::state::presets::{self, LaidPreset, PresetFields};
 use crate::state::recipe::{self, FieldSpec, METRIC, Plan, PlannedHead};
+use crate::state::report::num_to_train;
 use crate::state::several::figure_choices;
 use crate::state::{Step, Store};
 use crate::tasks;
@@ -56,7 +57,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         </fieldset>
         {tasks::below_settings(store, task)}
         {move || plan_view(store)}
-        {move || estimate::view(store)}
+        {estimate::panel(store)}
         {rates::panel(store)}
         {sweep::panel(store, task)}
         {onward(store, Step::Train, "On to training")}
@@ -75,7 +76,7 @@ fn presets(store: Store, task: Task) -> AnyView {
                 data-testid=format!("preset-{}", preset.id)
                 aria-pressed=move || if is_chosen() { "true" } else { "false" }
                 disabled=move || store.run.with(|run| run.is_active())
-                on:click=move |_| store.edit_recipe(None, |draft| preset.apply_to(draft))
+                on:click=move |_| store.choose_preset(preset)
             >
                 <span class="card-title">{preset.title}</span>
                 <span>{preset.hint}</span>
@@ -85,12 +86,34 @@ fn presets(store: Store, task: Task) -> AnyView {
         }
     };
     let buttons = presets::presets(task).iter().map(button).collect_view();
-    view! { <div class="cards small" role="group" aria-label="Presets">{buttons}</div> }.into_any()
+    // Said once, and not with all that is typed.
+    let laid = Memo::new(move |_| laid(store, task));
+    let said =
+        move || laid.get().map(|words| view! { <p class="hint" role="status" data-testid="laid-preset">{words}</p> });
+    view! {
+        <div class="cards small" role="group" aria-label="Presets">{buttons}</div>
+        {said}
+    }
+    .into_any()
+}
+
+/// That the page laid a preset for the rows of a new file, as long as it holds.
+fn laid(store: Store, task: Task) -> Option<String> {
+    let LaidPreset { id, num_rows } = store.data.laid.get()?;
+    let preset = presets::presets(task).iter().find(|preset| preset.id == id)?;
+    let holds = store.draft.with(|draft| preset.matches(draft));
+    let words = || {
+        let (title, rows) = (preset.title, format::plural(num_rows, "training row"));
+        format!(
+            "\u{201c}{title}\u{201d} is set for {rows}, because no preset was chosen. Choose another one at any time."
+        )
+    };
+    holds.then(words)
 }
 
 /// That a preset is the one for as many rows as were read.
 fn recommended(store: Store, task: Task, preset: &Preset) -> Option<AnyView> {
-    let num_rows = store.data.report.with(|report| report.as_ref().map(|report| report.split_sizes[0]))?;
+    let num_rows = store.data.report.with(|report| report.as_ref().and_then(|report| num_to_train(report)))?;
     let is_it = task.spec().recipe.preset_for(num_rows).is_some_and(|one| one.id == preset.id);
     let text = || format!("Recommended for {}", format::plural(num_rows, "training row"));
     is_it.then(|| view! { <span class="card-facts" data-testid="recommended">{text()}</span> }.into_any())

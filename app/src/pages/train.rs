@@ -139,7 +139,7 @@ fn controls(store: Store) -> AnyView {
     };
     view! {
         {move || if is_active(store) { None } else { plan(store) }}
-        {move || if is_active(store) { None } else { estimate::view(store) }}
+        {estimate::panel(store)}
         <div class="row" role="group" aria-label="Run" id=CONTROLS_ID>
             {move || {
                 browser::keep_focus(CONTROLS_ID, PHASE_ID);

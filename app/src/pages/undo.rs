@@ -14,22 +14,26 @@ use crate::state::{Step, Store};
 pub(super) fn buttons(store: Store) -> AnyView {
     view! {
         <div class="row" role="group" aria-label="Edits">
-            {button(store, Way::Undo, "undo", "Undo")}
-            {button(store, Way::Redo, "redo", "Redo")}
+            {button(store, Way::Undo, "undo", "Undo", Callback::new(move |()| store.take_step(Way::Undo)))}
+            {button(store, Way::Redo, "redo", "Redo", Callback::new(move |()| store.take_step(Way::Redo)))}
         </div>
         {hint_while(is_running(store), "A run is going on: edits can be undone when it has ended.")}
     }
     .into_any()
 }
 
-fn button(store: Store, way: Way, id: &'static str, name: &'static str) -> AnyView {
+/// A button that says what it undoes; `on_press` does it.
+pub(crate) fn undo_button(store: Store, id: &'static str, on_press: Callback<()>) -> AnyView {
+    button(store, Way::Undo, id, "Undo", on_press)
+}
+
+fn button(store: Store, way: Way, id: &'static str, name: &'static str, on_press: Callback<()>) -> AnyView {
     let words = Memo::new(move |_| store.step_words(way));
     let text = Signal::derive(move || match words.get() {
         Some(words) => format!("{name}: {words}"),
         None => name.into(),
     });
     let waits = Signal::derive(move || words.with(Option::is_none) || !store.can_step());
-    let on_press = Callback::new(move |()| store.take_step(way));
     view! { <Button id=id text=text waits=waits on_press=on_press /> }.into_any()
 }
 

@@ -110,7 +110,11 @@ impl Store {
                         self.note_written(weights == Weights::Tuned, &writing.samples);
                     }
                 }
-                self.measured(weights).set(fits.then(|| Arc::new(measured)));
+                let measured = Arc::new(measured);
+                if fits {
+                    self.note_measured(weights == Weights::Tuned, &measured);
+                }
+                self.measured(weights).set(fits.then_some(measured));
                 return fits;
             }
             Ok((Reply::Done, _)) if !to_read.is_empty() => return false, // the person ended the reading
@@ -320,33 +324,20 @@ impl Store {
         };
         let (name, thresholds) = (self.file_name(&what, "zip"), self.chosen_thresholds());
         let is_verified = self.verifies_export.get_untracked();
-        self.hand_out(Command::Export { format, thresholds, is_verified }, name, "application/zip");
-    }
-
-    /// Saves the report on the last run.
-    pub(crate) fn save_report(self) {
-        self.hand_out(Command::Report, self.file_name("report", "html"), "text/html");
-    }
-
-    /// Saves a file that the worker makes.
-    fn hand_out(self, command: Command, name: String, media_type: &'static str) {
         if self.exporting.get_untracked() {
             return;
         }
         self.dismiss(Step::Export);
         self.exporting.set(true);
-        let has_weights = matches!(command, Command::Export { .. });
         spawn_local(async move {
-            let answer = self.request(command, Vec::new()).await;
+            let answer = self.request(Command::Export { format, thresholds, is_verified }, Vec::new()).await;
             self.exporting.set(false);
             match answer {
                 Ok((Reply::Exported { checked, .. }, blobs)) => {
                     self.export_checked.set(checked.unwrap_or_default());
-                    if let Some(size_bytes) = self.save_parts(Step::Export, &name, &blobs, media_type) {
+                    if let Some(size_bytes) = self.save_parts(Step::Export, &name, &blobs, "application/zip") {
                         self.exported.set(Some((name, size_bytes)));
-                        if has_weights {
-                            self.model.pending.set(None); // nothing would be lost any more
-                        }
+                        self.model.pending.set(None); // nothing would be lost any more
                     }
                 }
                 Ok((other, _)) => self.report(Step::Export, unexpected(&other)),
@@ -422,6 +413,7 @@ impl Store {
     /// Figures of the tuned weights belong to the last run only.
     pub(super) fn forget_tuned(self) {
         self.measured_tuned.set(None);
+        self.examined.forget_trained();
         self.exported.set(None);
         self.export_checked.set(String::new());
         self.tried.set(None);

@@ -1,11 +1,13 @@
-//! Many inputs at once: a whole file that is labeled, rows that were measured taken apart, texts asked about with words swapped. In:
-//! a file, columns, words. Out: what the worker found; a file of answers is saved by the browser.
+//! Many inputs at once: a whole file that is labeled or written for, rows that were measured taken apart, texts asked about with words
+//! swapped. In: a file, columns, words. Out: what the worker found; a file of answers is saved by the browser.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use hone_core::config::ReadOptions;
-use hone_core::session::protocol::{Command, NamedBlob, Problem, Reply};
+use hone_core::config::{ConfigProblem, ReadOptions};
+use hone_core::event::Split;
+use hone_core::report::Examined;
+use hone_core::session::protocol::{Command, NamedBlob, Problem, Reply, WriteAs};
 use hone_core::task::{AnswerSummary, MeasuredRows, SliceBy, Slicing, SwapReport, TaskInput, texts_to_swap};
 use js_sys::ArrayBuffer;
 use leptos::prelude::*;
@@ -20,7 +22,7 @@ use crate::tasks;
 /// What many inputs are asked about for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Going {
-    /// A file is labeled.
+    /// A file is labeled, or a text is written for each of its rows.
     Labeling,
     /// Words are swapped.
     Swapping,
@@ -96,7 +98,8 @@ impl BatchState {
 /// The option that names the column of a role; `None` where it can't be chosen.
 fn column_of_role<'a>(read: &'a mut ReadOptions, role: &str) -> Option<&'a mut Option<String>> {
     match role {
-        "text" => Some(&mut read.text_column),
+        "text" | "source" => Some(&mut read.text_column),
+        "prompt" => Some(&mut read.prompt_column),
         "second text" => Some(&mut read.text_pair_column),
         "question" => Some(&mut read.question_column),
         "context" => Some(&mut read.context_column),
@@ -173,6 +176,18 @@ impl Store {
         });
     }
 
+    /// How texts are written for a file, as for a prompt that is typed; `None` of a model that does not write.
+    ///
+    /// # Errors
+    /// The settings that can't be used; the page says so beside them.
+    pub(crate) fn write_as(self) -> Result<Option<WriteAs>, Vec<ConfigProblem>> {
+        if !self.shown_task().spec().head.writes() {
+            return Ok(None);
+        }
+        let (sampling, _) = self.sampling_now()?;
+        Ok(Some(WriteAs { format: self.format_to_try(), sampling }))
+    }
+
     /// Answers all inputs of the chosen file, and saves the file of answers.
     pub(crate) fn label_batch(self) {
         let batch = self.batch;
@@ -180,6 +195,7 @@ impl Store {
         if files.is_empty() || untrack(|| self.activity()).is_some() {
             return;
         }
+        let Ok(write_as) = untrack(|| self.write_as()) else { return };
         self.dismiss(Step::Try);
         batch.labeled.set(None);
         self.measuring_progress.set((0, 0));
@@ -189,7 +205,8 @@ impl Store {
         spawn_local(async move {
             let answer = match read_all(&files).await {
                 Ok(blobs) => {
-                    self.request(Command::LabelFile { files: named(&files), read, part, thresholds }, blobs).await
+                    let files = named(&files);
+                    self.request(Command::LabelFile { files, read, part, thresholds, write_as }, blobs).await
                 }
                 Err(problem) => Err(problem),
             };
@@ -247,6 +264,7 @@ impl Store {
                     let words = words.into_iter().map(SliceBy::Contains);
                     match ask([SliceBy::Length].into_iter().chain(by_column).chain(words).collect()).await {
                         Ok((Reply::Sliced { slicing: Some(slicing), .. }, _)) => {
+                            self.note_slices(split, &slicing);
                             // The panel may be gone.
                             let _ = found.try_set(Some(Arc::new(Sliced { columns, slicing: *slicing })));
                             return;
@@ -273,10 +291,13 @@ impl Store {
         self.measuring_progress.set((0, 0));
         self.batch.going.set(Some(Going::Swapping));
         let part = self.measured_part.get_untracked().map(|part| part.name);
+        let asked = pairs.clone();
         self.client().send(Command::SwapWords { inputs, pairs, part }, Vec::new(), move |answer| {
             self.batch.going.set(None);
             match answer {
                 Ok((Reply::Swapped { report }, _)) => {
+                    let part = self.name_of_measured_part();
+                    self.note_for_report(Examined::Swaps { part, pairs: asked, report: report.clone() });
                     let _ = found.try_set(Some(Arc::new(report)));
                 }
                 Ok((Reply::Done, _)) => {} // it was ended
@@ -284,6 +305,24 @@ impl Store {
                 Err(problem) => self.report(Step::Evaluate, problem),
             }
         });
+    }
+
+    /// Keeps slices for the report on the run.
+    fn note_slices(self, split: Split, slicing: &Slicing) {
+        let (part, report, notes) = (self.name_of_measured_part(), slicing.report.clone(), slicing.notes.clone());
+        self.note_for_report(Examined::Slices { part, split: Some(split), report, notes });
+    }
+
+    /// Of several tasks the one whose figures are shown; empty where there is one.
+    fn name_of_measured_part(self) -> String {
+        self.measured_part.get_untracked().map(|part| part.name).unwrap_or_default()
+    }
+
+    /// Keeps what was looked at for the report on the run, where it is of the trained model.
+    fn note_for_report(self, examined: Examined) {
+        if self.measured_tuned.with_untracked(Option::is_some) {
+            self.examined.note(examined);
+        }
     }
 
     /// Shows the wrong rows of a slice alone, or (`None`) all of them.
@@ -300,10 +339,12 @@ mod tests {
     #[test]
     fn columns_are_chosen_by_what_they_are_read_for() {
         let mut read = ReadOptions::default();
-        for role in ["text", "second text", "question", "context"] {
+        for role in ["text", "second text", "question", "context", "prompt"] {
             *column_of_role(&mut read, role).expect("it can be chosen") = Some(role.to_owned());
         }
         assert_eq!((read.text_column.as_deref(), read.context_column.as_deref()), (Some("text"), Some("context")));
+        assert_eq!(read.prompt_column.as_deref(), Some("prompt"));
+        assert_eq!(column_of_role(&mut read, "source"), Some(&mut Some("text".to_owned())), "of text to text");
         assert!(column_of_role(&mut read, "anchor").is_none());
     }
 }

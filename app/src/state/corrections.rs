@@ -157,7 +157,7 @@ impl Store {
         let nests_rows =
             self.data.report.with(|report| report.as_ref().is_some_and(|report| tasks::nests_rows(report)));
         let has_columns = || self.row_source().is_some_and(|source| !answer_places(&source, kind).is_empty());
-        if nests_rows || !self.corrects_images() && !has_columns() {
+        if nests_rows || !self.rows_are_images() && !has_columns() {
             return Err("These rows are corrected in their own files.");
         }
         let of_run = self.started.with(|started| started.as_ref().map(|started| started.origin.made_of.files.clone()));
@@ -171,7 +171,7 @@ impl Store {
     }
 
     /// Whether rows are images, which are known by their numbers and no rows of a table.
-    fn corrects_images(self) -> bool {
+    pub(super) fn rows_are_images(self) -> bool {
         tasks::of(self.data.task.get()).reads_images
     }
 
@@ -257,7 +257,7 @@ impl Store {
         let Some(wrong) = self.corrections.active.get_untracked() else { return };
         let Some(measured) = self.measured_tuned.get_untracked() else { return };
         let split = measured.split;
-        if untrack(|| self.corrects_images()) {
+        if untrack(|| self.rows_are_images()) {
             let id = RowId { file: self.file_of(split), row: wrong.row };
             let edits = untrack(|| self.edits_of_image(id, &wrong, &values));
             return self.make_correction(split, id, wrong, edits, values);
@@ -292,6 +292,9 @@ impl Store {
         if untrack(|| self.can_correct(wrong.kind)).is_err() {
             let text = "Nothing was corrected: a run goes on, or rows are being loaded.";
             return corrections.note.set(Some(text.into()));
+        }
+        if let Some(refusal) = untrack(|| self.refuse_labels(&edits)) {
+            return corrections.note.set(Some(refusal));
         }
         let (run, cells) = (untrack(|| self.looked_at()), cells_after(&edits));
         let WrongAnswer { kind, index, predicted, .. } = wrong;
@@ -396,8 +399,8 @@ impl Store {
 /// Why a row can't be corrected that was found otherwise.
 fn not_as_measured(row: usize) -> String {
     format!(
-        "Row {row} is not as it was measured: it was edited or left out since, or another file is in its place. It can be corrected \
-         at the step Data."
+        "Row {row} is not in its file as it was measured: its text was cleaned as it was read, it was edited or left out since, or another \
+         file is in its place. It can be corrected at the step Data."
     )
 }
 

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use hone_core::config::{DataShape, Encoding, ReadOptions};
 use hone_core::hub::KNOWN_MODELS;
 use hone_core::session::protocol::{Command, Problem, ProblemKind};
-use hone_core::task::{DataReport, Task};
+use hone_core::task::{DataReport, Preset, Task};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::dropped::pasted_name;
 use super::guess::{Guess, LeftTasks};
+use super::presets::{LaidPreset, PresetFields, PresetTurn, preset_to_lay};
 use super::reading::{Outcome, ReadFor};
 use super::report::{self, ColumnRole};
 use super::samples::Sample;
@@ -39,6 +40,10 @@ pub(crate) struct DataState {
     pub wished_task: RwSignal<Option<Task>>,
     /// What the training file seems to be for; `None` where the person chose, or there is no file.
     pub guess: RwSignal<Option<Guess>>,
+    /// The preset that was laid for the rows of a new file; what is said of it.
+    pub laid: RwSignal<Option<LaidPreset>>,
+    /// Whether a preset is laid for the rows of the training file.
+    pub(super) preset_turn: StoredValue<PresetTurn>,
     /// What belongs to the tasks that were left.
     pub(super) left: StoredValue<LeftTasks>,
     /// The person ended the reading that goes on.
@@ -100,6 +105,8 @@ impl DataState {
             task: Memo::new(move |_| task()),
             wished_task,
             guess,
+            laid: RwSignal::new(None),
+            preset_turn: StoredValue::new(PresetTurn::default()),
             left: StoredValue::new(LeftTasks::default()),
             is_cancelled: StoredValue::new(false),
             num_readings: StoredValue::new(0),
@@ -125,11 +132,18 @@ impl DataState {
         self.guess.set(guess);
         self.note.set(None);
         self.report.set(report);
+        self.preset_turn.update_value(PresetTurn::end);
     }
 
     /// Takes all files away.
     pub(super) fn clear(self) {
         self.set(Chosen::default());
+        self.laid.set(None);
+    }
+
+    /// Another project begins: nobody chose a preset there.
+    pub(super) fn forget_chosen_preset(self) {
+        self.preset_turn.update_value(PresetTurn::forget_chosen);
     }
 
     /// What tells the chosen files from others.
@@ -161,6 +175,7 @@ impl Store {
             if chosen.iter().any(|(slot, _)| *slot == Slot::Train) {
                 // Another file has its own columns.
                 data.read.set(ReadOptions::default());
+                data.preset_turn.update_value(PresetTurn::take_file);
             }
             for (slot, file) in chosen {
                 data.slot(slot).set(file);
@@ -176,6 +191,34 @@ impl Store {
                 Outcome::Read | Outcome::Superseded => {}
             }
         });
+    }
+
+    /// Lays the preset for as many rows as a new file has, where nobody decided otherwise. It is a part of the step that took the file.
+    pub(super) fn lay_preset(self, report: &DataReport) {
+        let (data, task) = (self.data, report.task());
+        if !data.preset_turn.get_value().is_open()
+            || task != self.model.task.get_untracked()
+            || untrack(|| self.parts.are_several())
+        {
+            return;
+        }
+        let Some(num_rows) = report::num_to_train(report) else { return };
+        data.preset_turn.update_value(PresetTurn::end);
+        let preset = self.draft.with_untracked(|draft| preset_to_lay(draft, task, num_rows));
+        match preset {
+            Some(preset) => {
+                self.draft.update(|draft| preset.apply_to(draft));
+                data.laid.set(Some(LaidPreset { id: preset.id, num_rows }));
+            }
+            // The one that was laid for the file before suits this one, too.
+            None => data.laid.update(|laid| laid.iter_mut().for_each(|laid| laid.num_rows = num_rows)),
+        }
+    }
+
+    /// Takes a preset that a person chose.
+    pub(crate) fn choose_preset(self, preset: &Preset) {
+        self.data.preset_turn.update_value(PresetTurn::choose);
+        self.edit_recipe(None, |draft| preset.apply_to(draft));
     }
 
     /// Forgets figures of rows that are gone. Those of a finished run are of its own rows, and the page says of which.

@@ -1,13 +1,15 @@
 //! Files, folders and texts that are dropped or pasted anywhere on the page: what is said of several files, what a
 //! pasted text is, and where they go. Names are plain data, tested natively.
 
-use hone_core::data::share_out_by_names;
-use hone_core::hub::MODEL_FILES;
+use hone_core::data::{are_parts, share_out_by_names};
+use hone_core::hub::{ADAPTER_CONFIG, MODEL_FILES};
 use hone_core::session::protocol::{Problem, ProblemKind};
+use js_sys::Uint8Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use web_sys::DragEvent;
 
+use super::adapter::leave_unread;
 use super::images::are_images;
 use super::projects::is_project;
 use super::{DataSlot, ModelChoice, Step, Store, unreadable};
@@ -17,8 +19,14 @@ use crate::tasks;
 /// Lines of a pasted text that are looked at.
 const MAX_LINES: usize = 20;
 
+/// Name of the file that files of rows are packed into which belong together.
+const PACKED_ROWS: &str = "rows.zip";
+
 /// Names of files that a message has.
 const MAX_NAMES: usize = 5;
+
+/// Last bytes of a zip that are looked through for the names of its files.
+const ZIP_END_BYTES: usize = 64 << 10;
 
 /// The splits in the order in which files are shared out to them.
 const SLOTS: [DataSlot; 3] = [DataSlot::Train, DataSlot::Valid, DataSlot::Test];
@@ -58,11 +66,27 @@ pub(super) fn pasted_name(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether a file is a part of a model: by its name on the step where models are loaded, elsewhere only where it can be
+/// Whether a file is a zip, by its name.
+pub(super) fn is_zip(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with(".zip")
+}
+
+/// Whether a file is a part of a model, or of an adapter: by its name on the step where models are loaded, elsewhere only where it can be
 /// nothing else.
 fn is_model_file(name: &str, step: Step) -> bool {
+    if name.rsplit('/').next() == Some(ADAPTER_CONFIG) {
+        return true;
+    }
     let is_named = MODEL_FILES.iter().any(|(known, _)| *known == name) || name.ends_with(".jinja");
     name.ends_with(".safetensors") || (step == Step::Model && is_named)
+}
+
+/// Whether a zip says at its end, where the names of its files stand, that it holds an adapter. One that can't be read is said to be none:
+/// whoever reads it next says why.
+async fn names_adapter(zip: &PickedFile) -> bool {
+    let end = zip.read_end(ZIP_END_BYTES).await;
+    let has_name = |bytes: Vec<u8>| bytes.windows(ADAPTER_CONFIG.len()).any(|name| name == ADAPTER_CONFIG.as_bytes());
+    end.is_ok_and(|end| has_name(Uint8Array::new(&end).to_vec()))
 }
 
 impl Store {
@@ -74,8 +98,8 @@ impl Store {
         if self.data.loading.get() || self.loading_sample.get() {
             return Some("Rows are being read: wait until that is done, or cancel it.");
         }
-        if self.images.packing.get().is_some() {
-            return Some("Images are being packed: wait until that is done.");
+        if let Some(packing) = self.images.packing.get() {
+            return Some(packing.refusal());
         }
         self.model.loading.get().then_some("A model is being loaded: wait until that is done.")
     }
@@ -135,11 +159,10 @@ impl Store {
         self.use_images(files);
     }
 
-    /// Takes files that were dropped or pasted anywhere: those of a model to the step Model, others as data.
+    /// Takes files that were dropped or pasted anywhere: those of a model, or of an adapter, to the step Model, others as data.
     pub(crate) fn take_files(self, files: Vec<PickedFile>) {
         let step = self.step.get_untracked();
-        let are_images = are_images(&files);
-        if are_images && step == Step::Try && untrack(|| self.tries_images()) {
+        if are_images(&files) && step == Step::Try && untrack(|| self.tries_images()) {
             return self.images.tried.set(files.into_iter().next());
         }
         if let Some(why) = untrack(|| self.refusal()) {
@@ -156,14 +179,34 @@ impl Store {
             return self.report(step, Problem { kind: ProblemKind::Data, message, hint });
         }
         if files.iter().any(|file| is_model_file(&file.name, step)) {
-            self.model.files.set(files);
-            self.choose_model(ModelChoice::Local);
-            return self.go_to(Step::Model);
+            return self.take_model_files(files);
         }
-        if step != Step::Data {
+        let is_one_zip = files.len() == 1 && files.iter().all(|file| is_zip(&file.name));
+        if step != Step::Model || !is_one_zip {
+            return self.take_rows(files);
+        }
+        spawn_local(async move {
+            if names_adapter(&files[0]).await {
+                self.take_model_files(files);
+            } else {
+                self.take_rows(files);
+            }
+        });
+    }
+
+    fn take_model_files(self, mut files: Vec<PickedFile>) {
+        leave_unread(&mut files);
+        self.model.files.set(files);
+        self.choose_model(ModelChoice::Local);
+        self.go_to(Step::Model);
+    }
+
+    /// Takes files as data, at the step Data.
+    fn take_rows(self, files: Vec<PickedFile>) {
+        if self.step.get_untracked() != Step::Data {
             self.go_to(Step::Data);
         }
-        if !are_images {
+        if !are_images(&files) {
             return self.choose_data_files(files);
         }
         if tasks::of(self.data.task.get_untracked()).reads_images {
@@ -182,9 +225,13 @@ impl Store {
         }
     }
 
-    /// Takes one file as training rows; several by their names.
+    /// Takes one file as training rows; several by their names. The parts of a data set go in one zip to the worker's readers, which put
+    /// them together.
     pub(crate) fn choose_data_files(self, files: Vec<PickedFile>) {
         let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+        if are_parts(&names) {
+            return self.use_packed(files, PACKED_ROWS);
+        }
         let has_train = self.data.train.with_untracked(Option::is_some);
         let shared = if names.len() > 1 { share_out_by_names(&names, has_train) } else { None };
         let (chosen, note) = match shared {
@@ -233,5 +280,9 @@ mod tests {
         assert!(is_model_file("config.json", Step::Model) && !is_model_file("config.json", Step::Data));
         assert!(is_model_file("model.safetensors", Step::Data));
         assert!(!is_model_file("rows.json", Step::Model));
+        assert!(
+            is_model_file("faq/adapter_config.json", Step::Data)
+                && !is_model_file("adapter_config.json.txt", Step::Data)
+        );
     }
 }

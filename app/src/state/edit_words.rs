@@ -74,6 +74,8 @@ fn reading(before: &ReadOptions, after: &ReadOptions) -> &'static str {
         (before.prompt_format != after.prompt_format, "Format of prompts"),
         (before.source_prefix != after.source_prefix, "Prefix"),
         (before.shape != after.shape, "A row is"),
+        (before.clean_texts != after.clean_texts, "Cleaned texts"),
+        (before.sharing != after.sharing, "How the rows are shared out"),
         (before.copies != after.copies, "Copies that the model made"),
     ];
     parts.into_iter().find(|(is_so, _)| *is_so).map_or("Columns", |(_, what)| what)
@@ -175,6 +177,9 @@ mod tests {
             ("Encoding", "Encoding")
         );
         assert_eq!(describe(&Choices::default(), &before), "Columns");
+        let mut grouped = before.clone();
+        grouped.read.sharing.group_column = Some("customer".into());
+        assert_eq!(describe(&before, &grouped), "How the rows are shared out");
         let task = Task::ALL[1];
         let chosen = Choices { wished_task: Some(task), task, ..encoded };
         assert_eq!(describe(&before, &chosen), format!("What the model should learn: {}", task.spec().title));

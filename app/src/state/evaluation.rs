@@ -118,10 +118,13 @@ pub(crate) fn figure_rows(
         let interval = figure(&shown.evaluation.figures, spec.name).and_then(|figure| figure.interval);
         FigureRow { least, interval, ..row }
     });
+    let written = shown.writing.as_ref().map_or_else(Vec::new, WritingEvaluation::figures);
     let of_writing = OF_WRITING.iter().map(|spec| {
-        row(spec, figure_id(spec.name), before, after, &|measured, name| {
+        let row = row(spec, figure_id(spec.name), before, after, &|measured, name| {
             figure(&measured.writing.as_ref()?.figures.figures(), name).map(|figure| figure.value)
-        })
+        });
+        let interval = figure(&written, spec.name).and_then(|figure| figure.interval);
+        FigureRow { interval, ..row }
     });
     of_rows.chain(of_writing).filter(|row| row.before.or(row.after).is_some()).collect()
 }

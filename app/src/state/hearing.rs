@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hone_core::session::protocol::{Command, FromWorker, Reply};
 use leptos::prelude::*;
 
+use super::silence::Silence;
 use super::writing::WritingInput;
 use super::{Download, Step, Store, WorkerStatus, unexpected};
 use crate::client::Notice;
@@ -36,8 +37,8 @@ impl Store {
                 self.open_device();
             }
             // After a panic the worker has said itself why; the browser then says that it has stopped.
-            Notice::Dead(_) if self.worker.get_untracked() == WorkerStatus::Dead => {}
-            Notice::Dead(problem) => self.worker_died(problem),
+            Notice::Dead { .. } if self.worker.get_untracked() == WorkerStatus::Dead => {}
+            Notice::Dead { problem, lacks_memory } => self.hear_of_failure(None, problem, lacks_memory),
             Notice::Message(message) => self.hear_message(*message),
             Notice::Waits => self.note_unread(),
         }
@@ -63,7 +64,11 @@ impl Store {
                     self.writing.update(|writing| writing.apply(WritingInput::Piece(piece)));
                 }
             }
-            FromWorker::CheckpointWritten { step, is_gone, problem } => self.hear_of_saving(step, is_gone, problem),
+            FromWorker::CheckpointBegun { .. } => self.silence.update_value(Silence::begin_saving),
+            FromWorker::CheckpointWritten { step, is_gone, problem } => {
+                self.silence.update_value(Silence::end_saving);
+                self.hear_of_saving(step, is_gone, problem);
+            }
             FromWorker::Failed { run, problem, lacks_memory } => self.hear_of_failure(run, problem, lacks_memory),
             FromWorker::FindingProgress { done, total } => self.rows.findings.progress.set((done, total)),
             FromWorker::Ready { .. } | FromWorker::Reply { .. } => {} // the client answers and greets by itself

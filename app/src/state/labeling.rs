@@ -1,5 +1,8 @@
-//! Rows without labels, which a person labels one by one: active learning. In: the unlabeled rows in the order in which the worker says
-//! they are best labeled. Out: labels, each an edit of its row. Where a person is in the list is plain, and tested natively.
+//! Rows without labels, which a person labels one by one: active learning. In: the unlabeled rows, texts or images, in the order in which
+//! the worker says they are best labeled. Out: labels, each an edit of its row. Where a person is in the list is plain, and tested
+//! natively.
+
+mod pictures;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,10 +16,13 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::data::Slot;
+use super::history::Way;
 use super::{Step, Store, unexpected, unreadable};
 use crate::browser::{self, FileIdentity, PickedFile};
 use crate::format;
 use crate::tasks;
+use pictures::Pictures;
+pub(crate) use pictures::Shown;
 
 /// Id of the box in which a class is chosen.
 pub(crate) const BOX_ID: &str = "label-box";
@@ -38,6 +44,8 @@ pub(crate) struct LabelingState {
     pub by: RwSignal<Uncertainty>,
     /// What there is to say.
     pub note: RwSignal<Option<String>>,
+    /// Images of the list, where rows are images.
+    pictures: RwSignal<Pictures, LocalStorage>,
     /// Rankings that were asked for: each draws its own order.
     num_rankings: StoredValue<u64>,
 }
@@ -51,6 +59,7 @@ impl LabelingState {
             picked: RwSignal::new(Vec::new()),
             by: RwSignal::new(Uncertainty::default()),
             note: RwSignal::new(None),
+            pictures: RwSignal::new_local(Pictures::default()),
             num_rankings: StoredValue::new(0),
         }
     }
@@ -70,6 +79,12 @@ pub(crate) fn next_unlabeled(rows: &[RankedRow], given: &HashMap<usize, String>,
     let is_open = |index: &usize| !given.contains_key(&rows[*index].id.row);
     let count = rows.len();
     (1..=count).map(|step| (from + step) % count).find(is_open)
+}
+
+/// The row of the list whose label an undone step took away, or changed; `None` where it took none of them.
+fn find_undone(rows: &[RankedRow], before: &HashMap<usize, String>, after: &HashMap<usize, String>) -> Option<usize> {
+    let is_undone = |row: &RankedRow| before.get(&row.id.row).is_some_and(|was| after.get(&row.id.row) != Some(was));
+    rows.iter().position(is_undone)
 }
 
 /// How many rows each class has: those of the file, and those that were labeled since. `layout` is how several labels stand in a cell.
@@ -140,7 +155,11 @@ impl Store {
         column.map_or_else(HashMap::new, |column| self.data.read.with(|read| labels_by_hand(&read.edits, &column)))
     }
 
-    fn label_column(self) -> Option<String> {
+    /// The column of the labels, where all of a row stand in one.
+    pub(super) fn label_column(self) -> Option<String> {
+        if self.rows_are_images() {
+            return Some(self.image_label_column());
+        }
         let source = self.row_source()?;
         Some(source.columns.get(source.label_column()?)?.0.clone())
     }
@@ -148,8 +167,9 @@ impl Store {
     /// Puts the unlabeled rows in order, and shows the first. Each time another order is drawn, where no model tells.
     pub(crate) fn rank_unlabeled(self) {
         let labeling = self.labeling;
-        let Some(source) = untrack(|| self.row_source()) else { return };
-        if untrack(|| self.activity()).is_some() {
+        let source = untrack(|| self.row_source());
+        let is_ready = source.is_some() || untrack(|| self.rows_are_images());
+        if !is_ready || untrack(|| self.activity()).is_some() {
             return;
         }
         self.dismiss(Step::Data);
@@ -161,7 +181,7 @@ impl Store {
         let edits = self.data.read.with_untracked(|read| read.edits.clone());
         let command = Command::RankUnlabeled { source, edits, by: labeling.by.get_untracked(), seed };
         let files = untrack(|| self.data.identities());
-        // Where a row has any number of labels its cell is none of them.
+        // Where a row has any number of labels its cell is none of them; images have no cells.
         let counts =
             self.data.report.with_untracked(|report| report.as_ref().and_then(|report| tasks::label_counts(report)));
         self.client().send(command, Vec::new(), move |answer| {
@@ -173,6 +193,7 @@ impl Store {
                         ranked.labels = counts;
                     }
                     labeling.ranked.set(Some((files, Arc::new(ranked))));
+                    labeling.pictures.set(Pictures::default());
                     self.show_row(0);
                     browser::after(0, || browser::focus_element(BOX_ID));
                 }
@@ -187,6 +208,18 @@ impl Store {
     pub(crate) fn close_labeling(self) {
         self.labeling.ranked.set(None);
         self.labeling.note.set(None);
+        self.labeling.pictures.set(Pictures::default());
+    }
+
+    /// Takes the last edit back; where that was a label of the list, its row is shown.
+    pub(crate) fn undo_labeling(self) {
+        let before = untrack(|| self.given_labels());
+        self.labeling.note.set(None);
+        self.take_step(Way::Undo);
+        let (ranked, after) = untrack(|| (self.ranked_rows(), self.given_labels()));
+        if let Some(place) = ranked.and_then(|ranked| find_undone(&ranked.rows, &before, &after)) {
+            self.show_row(place);
+        }
     }
 
     /// Shows a row of the list, with the labels that it has.
@@ -197,6 +230,7 @@ impl Store {
         let cell = row.and_then(|row| given.get(&row.id.row));
         self.labeling.picked.set(cell.map_or_else(Vec::new, |cell| labels_in(cell, layout.as_ref())));
         self.labeling.at.set(at);
+        self.ask_for_pictures(at);
     }
 
     /// Gives the row that is shown the labels that are chosen, perhaps none, and shows the next without any.
@@ -219,9 +253,15 @@ impl Store {
             let text = "No label was given: a run goes on, or a model is being loaded.";
             return labeling.note.set(Some(text.into()));
         }
-        labeling.note.set(None);
         let given = untrack(|| self.given_labels());
-        self.edit_rows(edit_of(row, &column, given.get(&row.id.row), label).into_iter().collect());
+        let edits: Vec<RowEdit> = edit_of(row, &column, given.get(&row.id.row), label).into_iter().collect();
+        let refusal = untrack(|| self.refuse_labels(&edits));
+        let is_refused = refusal.is_some();
+        labeling.note.set(refusal);
+        if is_refused {
+            return;
+        }
+        self.edit_rows(edits);
         let given = untrack(|| self.given_labels());
         match next_unlabeled(&ranked.rows, &given, at) {
             Some(next) => self.show_row(next),
@@ -306,6 +346,18 @@ mod tests {
         assert_eq!(next_unlabeled(&rows, &given(&[2, 7]), 2), Some(0), "one that was skipped");
         assert_eq!(next_unlabeled(&rows, &given(&[9, 2, 7]), 1), None);
         assert_eq!(next_unlabeled(&[], &given(&[]), 0), None);
+    }
+
+    #[test]
+    fn the_row_whose_label_is_undone_is_found() {
+        let rows = [row(9), row(2), row(7)];
+        let labels = |of: &[(usize, &str)]| -> HashMap<usize, String> {
+            of.iter().map(|&(row, label)| (row, label.to_owned())).collect()
+        };
+        let before = labels(&[(9, "a"), (7, "b")]);
+        assert_eq!(find_undone(&rows, &before, &labels(&[(9, "a")])), Some(2));
+        assert_eq!(find_undone(&rows, &before, &labels(&[(9, "c"), (7, "b")])), Some(0), "it has the one before again");
+        assert_eq!(find_undone(&rows, &before, &before), None, "another edit was undone");
     }
 
     #[test]

@@ -1,22 +1,25 @@
 //! Everything the page knows, and everything it can ask for. A [`Store`] is a handful of signals; pages read them and
 //! call its methods; components never see it. What is plain (`run`, `measurement`, `recipe`, `numbers`, `presets`,
 //! `samples`, `report`, `evaluation`, `writing`, `origin`, `changes`, `several`, `step`, `history`, `edit_words`, `lost`,
-//! `page_notes`, `project_notes`, `room`, `sweep` but for its driver, the names in `dropped` and `images`, the guesses in `guess`, the
-//! counting in `saving`, the words in `away`, `busy`, `offline`, `rates` and `saved`) is tested natively. One task's alone stands in
-//! `tasks`.
+//! `page_notes`, `project_notes`, `room`, `sweep` but for its driver, the names in `adapter`, `dropped` and `images`, the guesses in
+//! `guess`, the counting in `saving` and `silence`, the words in `away`, `busy`, `offline`, `rates` and `saved`) is tested natively. One
+//! task's alone stands in `tasks`.
 
 mod actions;
+mod adapter;
 mod augmented;
 pub(crate) mod away;
 pub(crate) mod batch;
 mod busy;
 pub(crate) mod changes;
+pub(crate) mod comparing;
 pub(crate) mod corrections;
 mod data;
 mod dropped;
 mod edit_words;
 mod edits;
 pub(crate) mod evaluation;
+mod examined;
 pub(crate) mod explaining;
 mod fields;
 mod guess;
@@ -46,17 +49,19 @@ pub(crate) mod project_notes;
 mod projects;
 pub(crate) mod rates;
 pub(crate) mod rating;
-mod reading;
+pub(crate) mod reading;
 pub(crate) mod recipe;
 pub(crate) mod report;
 pub(crate) mod room;
 pub(crate) mod rows;
 pub(crate) mod run;
+mod run_report;
 pub(crate) mod runs;
 pub(crate) mod samples;
 pub(crate) mod saved;
 mod saving;
 pub(crate) mod several;
+mod silence;
 mod step;
 pub(crate) mod sweep;
 mod task_choice;
@@ -214,6 +219,10 @@ pub(crate) struct Store {
     pub writing: RwSignal<Writing>,
     /// Texts of two models that a person compares.
     pub rating: rating::RatingState,
+    /// Models that were measured, to be compared.
+    pub comparing: comparing::ComparingState,
+    /// What was looked at besides the figures, for the report.
+    examined: examined::ExaminedState,
     /// The request whose text is being written.
     writing_id: StoredValue<Option<RequestId>>,
     pub exporting: RwSignal<bool>,
@@ -232,6 +241,8 @@ pub(crate) struct Store {
     pub plan: plan::PlanState,
     pub rates: rates::RatesState,
     pub sweep: sweep::SweepState,
+    /// How long a worker that trains has said nothing.
+    silence: StoredValue<silence::Silence>,
 }
 
 impl Store {
@@ -329,6 +340,8 @@ impl Store {
             sampling: RwSignal::new(SamplingDraft::default()),
             writing: RwSignal::new(Writing::default()),
             rating: rating::RatingState::new(),
+            comparing: comparing::ComparingState::new(),
+            examined: examined::ExaminedState::new(),
             writing_id: StoredValue::new(None),
             exporting: RwSignal::new(false),
             exported: RwSignal::new(None),
@@ -341,6 +354,7 @@ impl Store {
             plan: plan::PlanState::new(),
             rates: rates::RatesState::new(),
             sweep: sweep::SweepState::new(),
+            silence: StoredValue::new(silence::Silence::default()),
         }
     }
 

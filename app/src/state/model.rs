@@ -9,6 +9,7 @@ use hone_core::task::Task;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::adapter::is_adapter;
 use super::hub_token::HubTokens;
 use super::way_back::WayBack;
 use super::{Step, Store, unexpected, unreadable};
@@ -42,11 +43,20 @@ pub(crate) struct Download {
 
 /// What a model was loaded from.
 #[derive(Clone)]
-struct LoadedFrom {
+pub(super) struct LoadedFrom {
     choice: ModelChoice,
     hub_id: String,
     files: Vec<PickedFile>,
     info: ModelInfo,
+    /// Where that was loaded from which these files, an adapter's, were put on.
+    base: Option<Box<LoadedFrom>>,
+}
+
+impl LoadedFrom {
+    /// It can be loaded again: of a model that only the worker has there are no files.
+    fn is_at_hand(&self) -> bool {
+        self.choice != ModelChoice::Local || !self.files.is_empty()
+    }
 }
 
 /// Signals of the step Model.
@@ -66,6 +76,8 @@ pub(crate) struct ModelState {
     pub from_hub: RwSignal<bool>,
     /// What would take away trained weights, until the person has answered; and the button that does it nevertheless.
     pub pending: RwSignal<Option<(Callback<()>, &'static str)>>,
+    /// The control that had the focus when that was asked.
+    asked_by: StoredValue<Option<String>>,
     /// Where the loaded model, or the one that a worker took with it, is to be had again.
     loaded_from: StoredValue<Option<LoadedFrom>, LocalStorage>,
     /// What comes back with the task that was left by hand, as long as no rows were read for another.
@@ -86,6 +98,7 @@ impl ModelState {
             task: RwSignal::new(Task::default()),
             from_hub: RwSignal::new(false),
             pending: RwSignal::new(None),
+            asked_by: StoredValue::new(None),
             loaded_from: StoredValue::new_local(None),
             way_back: StoredValue::new(None),
         }
@@ -132,11 +145,27 @@ impl ModelState {
         self.loaded_from.update_value(|from| match choice {
             // Only the worker has its files, unless they were chosen on this page.
             ModelChoice::Local => *from = from.take().filter(|from| from.choice == choice && from.info == info),
-            _ => *from = Some(LoadedFrom { choice, hub_id, files: Vec::new(), info: info.clone() }),
+            _ => *from = Some(LoadedFrom { choice, hub_id, files: Vec::new(), info: info.clone(), base: None }),
         });
         self.choice.set(choice);
         self.task.set(task);
         self.info.set(Some(Arc::new(info)));
+    }
+
+    /// Whether the files that are to be loaded are those of an adapter.
+    fn is_adapter_chosen(self) -> bool {
+        let are_its = |files: &Vec<PickedFile>| is_adapter(files.iter().map(|file| file.name.as_str()));
+        self.choice.get_untracked() == ModelChoice::Local && self.files.with_untracked(are_its)
+    }
+
+    /// Where the model was loaded from that an adapter was put on; `None` where there is none on it, or only the worker had that model.
+    pub(super) fn base(self) -> Option<LoadedFrom> {
+        self.loaded_from.with_value(|from| from.as_ref()?.base.as_deref().cloned())
+    }
+
+    /// There is an adapter on the loaded model, and it can be taken off.
+    pub(crate) fn has_adapter(self) -> bool {
+        self.base().is_some()
     }
 
     /// Name of the loaded model.
@@ -179,28 +208,34 @@ impl Store {
     /// Loads the chosen model, and reads the data for it, if a file is chosen. Where trained weights would go, the person is
     /// asked first.
     pub(crate) fn load_model(self) {
-        self.confirm_losing_weights("Load anyway", move || {
-            spawn_local(async move {
-                let is_loaded = self.load_model_now().await;
-                // Reading that made way for a model that did not come is done for the one that stands.
-                if is_loaded || self.data.report.with_untracked(Option::is_none) {
-                    self.load_data_now().await;
-                }
-            });
+        self.confirm_losing_weights("Load anyway", move || self.load_model_and_rows());
+    }
+
+    /// Loads the chosen model, then the rows for it.
+    pub(super) fn load_model_and_rows(self) {
+        spawn_local(async move {
+            let is_loaded = self.load_model_now().await;
+            // Reading that made way for a model that did not come is done for the one that stands.
+            if is_loaded || self.data.report.with_untracked(Option::is_none) {
+                self.load_data_now().await;
+            }
         });
     }
 
     /// Chooses what the model was loaded from that went with the worker; `false` where there was none.
     pub(super) fn choose_lost_model(self) -> bool {
+        self.model.loaded_from.get_value().map(|from| self.choose_again(from)).is_some()
+    }
+
+    /// Chooses what a model was loaded from.
+    pub(super) fn choose_again(self, LoadedFrom { choice, hub_id, files, .. }: LoadedFrom) {
         let model = self.model;
-        let Some(LoadedFrom { choice, hub_id, files, .. }) = model.loaded_from.get_value() else { return false };
         match choice {
             ModelChoice::Known(_) => {}
             ModelChoice::Hub => model.hub_id.set(hub_id),
             ModelChoice::Local => model.files.set(files),
         }
         self.choose_model(choice);
-        true
     }
 
     /// Asks the hub for the default model instead of this site.
@@ -219,6 +254,7 @@ impl Store {
         if !self.has_unsaved_work() {
             return action();
         }
+        self.model.asked_by.set_value(browser::focused_control());
         self.model.pending.set(Some((Callback::new(move |()| action()), do_anyway)));
         browser::after(0, || browser::focus_element("weights-question"));
     }
@@ -226,7 +262,7 @@ impl Store {
     /// Takes the person's answer: to do it anyway, or not.
     pub(crate) fn answer_weights_question(self, does_it: bool) {
         let pending = self.model.pending.get_untracked();
-        browser::keep_focus("weights-box", "page-title");
+        browser::give_focus_back(self.model.asked_by.get_value(), "page-title");
         self.model.pending.set(None);
         if let (true, Some((action, _))) = (does_it, pending) {
             action.run(());
@@ -240,6 +276,22 @@ impl Store {
         if model.loading.get_untracked() {
             return false;
         }
+        // An adapter is put on the model alone, not on what it is with another adapter.
+        if let Some(base) = model.base().filter(|_| model.is_adapter_chosen()) {
+            let adapter = model.files.get_untracked();
+            self.choose_again(base);
+            let is_loaded = self.load_chosen().await;
+            model.files.set(adapter);
+            model.choice.set(ModelChoice::Local);
+            if !is_loaded {
+                return false;
+            }
+        }
+        self.load_chosen().await
+    }
+
+    async fn load_chosen(self) -> bool {
+        let model = self.model;
         model.loading.set(true);
         if model.choice.get_untracked() != ModelChoice::Local {
             self.ask_to_keep_files();
@@ -252,7 +304,9 @@ impl Store {
             Ok(info) => {
                 let (choice, hub_id) = (model.choice.get_untracked(), model.hub_id.get_untracked());
                 let files = model.files.get_untracked();
-                model.loaded_from.set_value(Some(LoadedFrom { choice, hub_id, files, info: info.clone() }));
+                let base = model.loaded_from.get_value().filter(|base| model.is_adapter_chosen() && base.is_at_hand());
+                let base = base.map(Box::new);
+                model.loaded_from.set_value(Some(LoadedFrom { choice, hub_id, files, info: info.clone(), base }));
                 self.take_model(info);
                 self.lost.set(None);
                 true

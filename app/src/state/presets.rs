@@ -59,6 +59,62 @@ impl PresetFields for Preset {
     }
 }
 
+/// A preset that the page laid, and for how many training rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LaidPreset {
+    pub id: &'static str,
+    pub num_rows: usize,
+}
+
+/// Whether the page lays a preset for the rows of a training file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct PresetTurn {
+    /// The file is new, and no preset was laid for its rows.
+    is_due: bool,
+    /// A person chose a preset: none is laid from then on.
+    is_chosen: bool,
+}
+
+impl PresetTurn {
+    /// Another training file is taken.
+    pub(super) fn take_file(&mut self) {
+        self.is_due = true;
+    }
+
+    /// The person changed a setting, perhaps while the file is read. Laid after that, a preset would be undone with the setting.
+    pub(super) fn note_edit(&mut self) {
+        self.is_due = false;
+    }
+
+    /// A preset was laid, or the file before is back.
+    pub(super) fn end(&mut self) {
+        self.is_due = false;
+    }
+
+    /// The person chose a preset.
+    pub(super) fn choose(&mut self) {
+        self.is_chosen = true;
+    }
+
+    /// Another project begins: nobody chose a preset there.
+    pub(super) fn forget_chosen(&mut self) {
+        self.is_chosen = false;
+    }
+
+    /// Whether one may be laid now.
+    pub(super) fn is_open(self) -> bool {
+        self.is_due && !self.is_chosen
+    }
+}
+
+/// The preset for so many training rows, where the draft has one that goes by rows still, and not this one.
+pub(crate) fn preset_to_lay(draft: &RunDraft, task: Task, num_rows: usize) -> Option<&'static Preset> {
+    let recipe = task.spec().recipe;
+    let wanted = recipe.preset_for(num_rows)?;
+    let mut by_rows = [0, usize::MAX].into_iter().filter_map(|rows| recipe.preset_for(rows));
+    (by_rows.any(|preset| preset.matches(draft)) && !wanted.matches(draft)).then_some(wanted)
+}
+
 /// Goes over to another task: the preset of the same name, else the balanced one. A figure that the other task does not
 /// measure can't choose its best weights; what else was typed stays.
 pub(crate) fn change_task(draft: &mut RunDraft, from: Task, to: Task) {
@@ -98,6 +154,43 @@ mod tests {
                 assert_eq!(recognised, [preset.id]);
             }
         }
+    }
+
+    #[test]
+    fn a_preset_follows_the_rows_until_a_person_decides() {
+        for &task in Task::ALL {
+            let few = task.spec().recipe.few_rows_below - 1;
+            let mut draft = RunDraft::from_typed([("seed", "7")]);
+            balanced(task).expect("every task has it").apply_to(&mut draft);
+            assert_eq!(preset_to_lay(&draft, task, few + 1), None, "it is there");
+            let for_few = preset_to_lay(&draft, task, few).expect("every task has one for few rows");
+            for_few.apply_to(&mut draft);
+            assert_eq!((for_few.id, typed(&draft, "seed")), ("few_rows", Some("7")));
+            assert_eq!(preset_to_lay(&draft, task, few), None);
+            assert_eq!(preset_to_lay(&draft, task, few + 1), balanced(task));
+            set_typed(&mut draft, "num_train_epochs", Some("77".into()));
+            assert_eq!(preset_to_lay(&draft, task, few + 1), None, "a person decided");
+        }
+    }
+
+    #[test]
+    fn what_is_typed_while_a_file_is_read_keeps_a_preset_from_being_laid_for_it() {
+        let mut turn = PresetTurn::default();
+        assert!(!turn.is_open(), "there is no file");
+        turn.note_edit();
+        turn.take_file();
+        assert!(turn.is_open(), "what was typed before is no part of the step that took the file");
+        turn.note_edit();
+        assert!(!turn.is_open(), "one step back would take both");
+        turn.take_file();
+        assert!(turn.is_open(), "another file");
+        turn.choose();
+        turn.take_file();
+        assert!(!turn.is_open(), "the person chose");
+        turn.forget_chosen();
+        assert!(turn.is_open());
+        turn.end();
+        assert!(!turn.is_open());
     }
 
     #[test]

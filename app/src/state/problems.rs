@@ -28,6 +28,7 @@ pub(super) fn unexpected(reply: &Reply) -> Problem {
         Reply::Nearest { .. } => "nearest",
         Reply::NearestRows { .. } => "nearest rows",
         Reply::Explained { .. } => "explained",
+        Reply::Recorded { .. } => "recorded run",
         Reply::Exported { .. } => "exported",
         Reply::Inputs { .. } => "inputs",
         Reply::Labeled { .. } => "labeled file",

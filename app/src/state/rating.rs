@@ -55,12 +55,16 @@ impl RatingState {
 impl Store {
     /// Keeps what a model wrote when it was measured, to be rated: the trained one, or the one before.
     pub(super) fn note_written(self, is_trained: bool, texts: &[TextSample]) {
+        self.rating.note(self.name_of_measured(is_trained), texts.to_vec());
+    }
+
+    /// What a model that was measured is called beside others: `Run 2`, `gpt2 before training`.
+    pub(super) fn name_of_measured(self, is_trained: bool) -> String {
         let number = self.started.with_untracked(|started| started.as_ref().map(|run| run.origin.number));
-        let name = match number.filter(|_| is_trained) {
+        match number.filter(|_| is_trained) {
             Some(number) => format!("Run {number}"),
             None => format!("{} before training", self.model.loaded_name().unwrap_or_else(|| "The model".into())),
-        };
-        self.rating.note(name, texts.to_vec());
+        }
     }
 
     /// Takes up what was rated in this tab before it was loaded again.

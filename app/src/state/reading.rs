@@ -17,6 +17,12 @@ use crate::client::Answer;
 /// Milliseconds of quiet in the recipe before the rows are measured again.
 const REREAD_DELAY_MS: u32 = 600;
 
+/// Id of the report on the rows.
+pub(crate) const REPORT_ID: &str = "data-report";
+
+/// Id of the heading of what stands out in the rows: it takes the focus from what goes when they are read otherwise.
+pub(crate) const FINDINGS_TITLE_ID: &str = "findings-title";
+
 /// The settings that a report depends on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ReadFor {
@@ -70,8 +76,8 @@ impl Store {
         if self.model.loading.get_untracked() {
             return data.report.set(None); // they are read once that is over
         }
-        // The controls of the reading are built anew with its report.
-        let refocus = browser::focus_keeper();
+        // The controls of the reading are built anew with its report, and some go with what they undo.
+        let refocus = browser::focus_keeper_within(REPORT_ID, FINDINGS_TITLE_ID);
         spawn_local(async move {
             let Some(report) = report else {
                 self.load_data_now().await;
@@ -167,6 +173,9 @@ impl Store {
                 self.model.way_back.set_value(None); // the worker has other rows
                 self.forget_figures_of_rows();
                 let fits = report.task() == data.task.get_untracked() && has_model_still;
+                if fits {
+                    self.lay_preset(&report);
+                }
                 data.report.set(fits.then(|| Arc::new(report)));
                 Outcome::Read
             }

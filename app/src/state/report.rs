@@ -1,7 +1,7 @@
 //! What a report on rows says whatever the task: how much there is, and which columns are used as what. Plain data; the
 //! roles that columns can have stand with each task.
 
-use hone_core::config::{MadeCopies, PromptFormat, ReadOptions, RowEdits};
+use hone_core::config::{MadeCopies, PromptFormat, ReadOptions, RowEdits, RowSharing};
 use hone_core::task::{DataReport, Task};
 
 use crate::format;
@@ -57,6 +57,15 @@ pub(crate) fn size_words(report: &DataReport) -> String {
     }
 }
 
+/// Rows to train on, or the passages of one plain text; `None` where that is not cut yet, for there is no model.
+pub(crate) fn num_to_train(report: &DataReport) -> Option<usize> {
+    let is_plain = report.format.is_none() && !tasks::of(report.task()).reads_images;
+    match is_plain {
+        false => Some(report.split_sizes[0]),
+        true => Some(report.num_encoded[0]).filter(|_| !report.lengths.counts.is_empty()),
+    }
+}
+
 /// The role of the second text of a pair.
 pub(crate) const SECOND_TEXT: &str = "second text";
 
@@ -73,8 +82,10 @@ pub(crate) fn forget_columns(read: &mut ReadOptions) {
         prompt_format,
         source_prefix,
         text_pair_column,
+        clean_texts,
         edits,
         copies,
+        sharing,
         ..
     } = kept;
     *read = ReadOptions {
@@ -87,8 +98,10 @@ pub(crate) fn forget_columns(read: &mut ReadOptions) {
         merge_labels,
         prompt_format,
         source_prefix,
+        clean_texts,
         edits,
         copies,
+        sharing: RowSharing { dedupe: sharing.dedupe, ..RowSharing::default() }, // it names no column
         ..ReadOptions::default()
     };
 }
@@ -99,7 +112,10 @@ pub(crate) fn options_after_change(now: &ReadOptions, kept: Option<&ReadOptions>
     let layout =
         |read: &ReadOptions| (read.delimiter, read.has_header, read.header_row, read.encoding, read.sheet.clone());
     match kept.filter(|kept| layout(kept) == layout(now)) {
-        Some(kept) => ReadOptions { edits: now.edits.clone(), copies: now.copies.clone(), ..kept.clone() },
+        Some(kept) => {
+            let (clean_texts, edits) = (now.clean_texts.clone(), now.edits.clone());
+            ReadOptions { clean_texts, edits, copies: now.copies.clone(), ..kept.clone() }
+        }
         None => {
             let mut read = now.clone();
             forget_columns(&mut read);
@@ -123,6 +139,12 @@ pub(crate) fn keep_what_is_read(read: &mut ReadOptions, task: Task, has_chat_tem
     }
     if !reads("text_pair_column") {
         read.text_pair_column = None;
+    }
+    if !reads("dedupe") {
+        read.sharing.dedupe = false;
+    }
+    if !reads("clean_texts") {
+        read.clean_texts.clear();
     }
     if !reads("edits") {
         read.edits = RowEdits::default();
@@ -159,6 +181,10 @@ pub(crate) fn choose_column(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use hone_core::config::TextCleaning;
+
     use super::*;
 
     #[test]
@@ -183,6 +209,23 @@ mod tests {
             let mut kept = read.clone();
             keep_what_is_read(&mut kept, task, false);
             assert_eq!(kept.source_prefix.is_some(), reads(&task), "{task:?}");
+        }
+    }
+
+    #[test]
+    fn repeats_stay_left_out_texts_stay_clean_and_columns_to_share_by_go_with_their_header() {
+        let sharing = RowSharing { dedupe: true, group_column: Some("customer".into()), ..RowSharing::default() };
+        let clean_texts = BTreeSet::from([TextCleaning::Markup]);
+        let mut read = ReadOptions { sharing, clean_texts: clean_texts.clone(), ..ReadOptions::default() };
+        forget_columns(&mut read);
+        assert_eq!(read.sharing, RowSharing { dedupe: true, ..RowSharing::default() });
+        assert_eq!(options_after_change(&read, Some(&ReadOptions::default())).clean_texts, clean_texts);
+        for &task in Task::ALL {
+            let mut kept = read.clone();
+            keep_what_is_read(&mut kept, task, false);
+            let reads = |wish: &str| task.spec().columns.contains(&wish);
+            let expected = (reads("dedupe"), reads("clean_texts"));
+            assert_eq!((kept.sharing.dedupe, !kept.clean_texts.is_empty()), expected, "{task:?}");
         }
     }
 

@@ -1,8 +1,11 @@
 //! The rows one by one. In: what is searched, filtered, sorted and scrolled to. Out: a window of rows from the worker, one request at
-//! a time; and the rows that a person selects. `edits` is what becomes of these, `findings` what may be wrong with them.
+//! a time; and the rows that a person selects. `edits` is what becomes of these, `findings` what may be wrong with them,
+//! `half` what is left of too many, `own_labels` which labels rows of an own file can't have.
 
 mod edits;
 mod findings;
+mod half;
+mod own_labels;
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -9,6 +9,7 @@ use leptos::prelude::*;
 
 use super::Store;
 use super::evaluation::Measured;
+use super::examined;
 use super::reading::Outcome;
 use super::run::{Input, RunState};
 use super::several::RunPart;
@@ -28,6 +29,8 @@ pub(super) struct WayBack {
     measured_parts: Vec<RunPart>,
     few_shot: Option<Arc<FewShotReport>>,
     exported: Option<(String, f64)>,
+    /// What was looked at of these weights besides, which their report says.
+    examined: examined::Kept,
 }
 
 impl WayBack {
@@ -56,6 +59,7 @@ impl Store {
             measured_parts: self.parts.measured.get_untracked(),
             few_shot: self.few_shot.get_untracked(),
             exported: self.exported.get_untracked(),
+            examined: self.examined.kept(),
         }
     }
 
@@ -86,6 +90,7 @@ impl Store {
         self.measured_tuned.set(way_back.measured_tuned);
         self.few_shot.set(way_back.few_shot);
         self.exported.set(way_back.exported);
+        self.examined.take_back(way_back.examined);
         self.feed(Input::TakenBack { run: &way_back.run });
     }
 }
@@ -110,6 +115,7 @@ mod tests {
             measured_parts: Vec::new(),
             few_shot: None,
             exported: None,
+            examined: Vec::new(),
         };
         assert!(left.is_of(&own) && !left.is_of(&other));
         let event = TrainEvent::Finished { step: 1, reason: StopReason::Completed, weights_of_step: 1 };

@@ -13,6 +13,7 @@ use crate::browser;
 use crate::components::{Button, ClassAct, class_box};
 use crate::format;
 use crate::pages::frame::wait_hint;
+use crate::pages::undo::undo_button;
 use crate::state::corrections::{AnswerKind, BOX_ID, Correction, WrongAnswer, number_of, tags};
 use crate::state::history::Way;
 use crate::state::labeling::toggle;
@@ -249,9 +250,6 @@ fn bar(store: Store, held: Memo<Vec<Correction>>) -> AnyView {
     let rows = move || held.with(|held| row_words(held));
     let measured = Memo::new(move |_| store.rescore().map(|found| found.in_words()));
     let waits = Signal::derive(move || store.activity().is_some());
-    let words = Memo::new(move |_| store.step_words(Way::Undo));
-    let undo = Signal::derive(move || words.get().map_or_else(|| "Undo".to_owned(), |words| format!("Undo: {words}")));
-    let cannot_undo = Signal::derive(move || words.with(Option::is_none) || !store.can_step());
     let on_weights = Callback::new(move |()| store.train_again(true));
     let on_pretrained = Callback::new(move |()| store.train_again(false));
     let on_undo = Callback::new(move |()| {
@@ -290,7 +288,7 @@ fn bar(store: Store, held: Memo<Vec<Correction>>) -> AnyView {
                     waits=waits
                     on_press=on_pretrained
                 />
-                <Button id="corrections-undo" text=undo waits=cannot_undo on_press=on_undo />
+                {undo_button(store, "corrections-undo", on_undo)}
             </div>
         </div>
     }

@@ -101,6 +101,7 @@ pub(crate) fn num_unlabeled(report: &DataReport) -> usize {
     match &report.detail {
         ReportDetail::SequenceClassification(detail) => detail.num_unlabeled,
         ReportDetail::MultiLabel(detail) => detail.num_to_label,
+        ReportDetail::ImageClassification(detail) => detail.num_unlabeled,
         _ => 0,
     }
 }
@@ -126,14 +127,29 @@ pub(crate) fn nests_rows(report: &DataReport) -> bool {
     matches!(&report.detail, ReportDetail::QuestionAnswering(detail) if detail.is_nested)
 }
 
-/// Labels with the rows that have each, where a row has any number of them.
+/// Labels with the rows that have each, where no column of a table has one label a row: a row has any number of them, or is an image.
 pub(crate) fn label_counts(report: &DataReport) -> Option<Vec<(String, usize)>> {
     match &report.detail {
         ReportDetail::MultiLabel(detail) => {
             Some(detail.labels.iter().map(|label| (label.label.clone(), label.count)).collect())
         }
+        ReportDetail::ImageClassification(detail) => {
+            let has_images = detail.classes.iter().filter(|class| class.count > 0);
+            Some(has_images.map(|class| (class.label.clone(), class.count)).collect())
+        }
         _ => None,
     }
+}
+
+/// Labels that rows have, where a row has one or any number of them: rows of an own validation or test file can have no others.
+pub(crate) fn labels_with_rows(report: &DataReport) -> Option<Vec<String>> {
+    let counts = match &report.detail {
+        ReportDetail::SequenceClassification(detail) => {
+            Some(detail.classes.iter().map(|class| (class.label.clone(), class.count)).collect())
+        }
+        _ => label_counts(report),
+    };
+    Some(counts?.into_iter().filter(|(_, count)| *count > 0).map(|(label, _)| label).collect())
 }
 
 /// What the settings make of the training rows, where that can be shown.

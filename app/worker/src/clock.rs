@@ -1,11 +1,28 @@
-//! Seconds of a run, without its pauses; core has no clock.
+//! Seconds of a run, without its pauses, and waiting; core has no clock.
 
+use js_sys::{Function, Promise};
 use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::WorkerGlobalScope;
 
 /// Milliseconds since the worker started.
 pub(crate) fn now_ms() -> f64 {
-    let scope: web_sys::WorkerGlobalScope = js_sys::global().unchecked_into();
-    scope.performance().map_or_else(js_sys::Date::now, |performance| performance.now())
+    scope().performance().map_or_else(js_sys::Date::now, |performance| performance.now())
+}
+
+/// Resumes after so many milliseconds.
+pub(crate) async fn sleep(ms: i32) {
+    let promise = Promise::new(&mut |resolve, _| {
+        let resolve: Function = resolve.unchecked_into();
+        if scope().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms).is_err() {
+            let _ = resolve.call0(&wasm_bindgen::JsValue::UNDEFINED); // there is nothing to wait by
+        }
+    });
+    let _ = JsFuture::from(promise).await;
+}
+
+fn scope() -> WorkerGlobalScope {
+    js_sys::global().unchecked_into()
 }
 
 /// A stopwatch that can be held.

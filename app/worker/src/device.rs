@@ -4,8 +4,8 @@
 //! slower than wasm on the same cores, so it is used only when asked for. Each opening makes a device of its own, so
 //! that a lost one can be replaced within the same worker.
 
-use burn::tensor::Device;
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
+use burn::tensor::{Device, Tensor};
 use hone_core::device_check::{check_decoder, check_device};
 use hone_core::device_tune::choose_matmul_kernel;
 use hone_core::kernels::{MatmulKernel, set_matmul_kernel};
@@ -91,6 +91,15 @@ impl OpenDevice {
         Ok(())
     }
 
+    /// Waits until it has done what it was given. One that was lost meanwhile gives no answer.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(crate) async fn settle(&self) -> Result<(), Problem> {
+        let answer = Tensor::<1>::zeros([1], &self.device).into_data_async().await;
+        answer.map(drop).map_err(|error| errors::device_failed(&error.to_string()))
+    }
+
     /// What the GPU has done wrong, if anything.
     pub(crate) fn fault(&self) -> Option<Problem> {
         self.fault.get().map(|fault| errors::device_failed(&fault))
@@ -118,6 +127,7 @@ impl OpenDevice {
             gpu_reserved: usage.as_ref().map_or(0, |usage| usage.bytes_reserved),
             gpu_in_use: usage.as_ref().map_or(0, |usage| usage.bytes_in_use),
             wasm: wasm_bytes(),
+            ..MemoryReport::default()
         }
     }
 }

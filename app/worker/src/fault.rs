@@ -41,6 +41,12 @@ pub(crate) fn may_be_memory() -> bool {
     of_device.unwrap_or(false)
 }
 
+/// Whether a panic is that of a vector which is larger than all memory that compiled code can have. Where memory runs out otherwise there
+/// is no panic: the page hears of it from the browser.
+pub(crate) fn is_of_size(message: &str) -> bool {
+    message.contains("capacity overflow")
+}
+
 impl Fault {
     /// Watches a device. Call after burn has taken it: cubecl's own handler panics, this one replaces it.
     pub(crate) fn watch(device: &wgpu::Device) -> Self {

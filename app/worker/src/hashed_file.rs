@@ -1,9 +1,11 @@
 //! Files of the disk that are written in pieces, with the hashes by which damage is known later: SHA-256 of every eight megabytes,
-//! which the browser's own code computes, and for which neither writing nor checking has the whole file in memory.
+//! which the browser's own code computes, and for which neither writing nor checking has the whole file in memory. What waits to be
+//! hashed lies on JavaScript's heap, which gives memory back: the worker's own never does.
 
 use hone_core::checkpoint::{FilePiece, FileStream};
 use hone_core::session::SessionError;
 use hone_core::session::protocol::Problem;
+use js_sys::Uint8Array;
 
 use crate::disk::{DiskError, DiskFolder, FileWriter, HASHED_BYTES, Manifest, StoredFile};
 use crate::hash;
@@ -45,8 +47,8 @@ pub(crate) async fn write_files(
         if let Some((name, file)) = open.take() {
             manifest.files.insert(name, file.finish().await?);
         }
-        let Some(FilePiece::Begins { name, .. }) = piece else { return Ok(()) };
-        let file = HashedFile::create(folder, &name).await?;
+        let Some(FilePiece::Begins { name, bytes }) = piece else { return Ok(()) };
+        let file = HashedFile::create(folder, &name, bytes).await?;
         open = Some((name, file));
     }
 }
@@ -56,19 +58,22 @@ pub(crate) struct HashedFile {
     writer: FileWriter,
     /// Bytes that were hashed and written.
     bytes: u64,
-    /// Those that wait for as many as are hashed together.
-    waiting: Vec<u8>,
+    /// Room for as many as are hashed together.
+    waiting: Uint8Array,
+    /// Bytes in it.
+    num_waiting: u32,
     hashes: Vec<String>,
 }
 
 impl HashedFile {
-    /// Begins it, in the place of what was there under its name.
+    /// Begins it, in the place of what was there under its name; `bytes` is how many it will have.
     ///
     /// # Errors
     /// When the disk does not take it.
-    pub(crate) async fn create(folder: &DiskFolder, name: &str) -> Result<Self, DiskError> {
+    pub(crate) async fn create(folder: &DiskFolder, name: &str, bytes: u64) -> Result<Self, DiskError> {
         let writer = folder.writer(name, 0).await?;
-        Ok(Self { writer, bytes: 0, waiting: Vec::new(), hashes: Vec::new() })
+        let waiting = Uint8Array::new_with_length(bytes.min(HASHED_BYTES as u64) as u32);
+        Ok(Self { writer, bytes: 0, waiting, num_waiting: 0, hashes: Vec::new() })
     }
 
     /// Adds bytes.
@@ -77,21 +82,35 @@ impl HashedFile {
     /// When the disk does not take them.
     pub(crate) async fn append(&mut self, mut bytes: &[u8]) -> Result<(), DiskError> {
         while !bytes.is_empty() {
-            let (next, rest) = bytes.split_at(bytes.len().min(HASHED_BYTES - self.waiting.len()));
-            self.waiting.extend_from_slice(next);
-            bytes = rest;
-            if self.waiting.len() == HASHED_BYTES {
-                self.write_waiting().await?;
+            if self.num_waiting == self.waiting.length() {
+                self.make_room().await?;
             }
+            let start = self.num_waiting;
+            let (next, rest) = bytes.split_at(bytes.len().min((self.waiting.length() - start) as usize));
+            self.num_waiting += next.len() as u32;
+            self.waiting.subarray(start, self.num_waiting).copy_from(next);
+            bytes = rest;
         }
         Ok(())
     }
 
+    /// Writes what waits, where it is as much as is hashed together; else there are more bytes than were told, and more may wait.
+    async fn make_room(&mut self) -> Result<(), DiskError> {
+        if self.waiting.length() == HASHED_BYTES as u32 {
+            return self.write_waiting().await;
+        }
+        let larger = Uint8Array::new_with_length(HASHED_BYTES as u32);
+        larger.set(&self.waiting, 0);
+        self.waiting = larger;
+        Ok(())
+    }
+
     async fn write_waiting(&mut self) -> Result<(), DiskError> {
-        self.hashes.push(hash::sha256_hex(&self.waiting).await);
-        self.writer.append(&self.waiting).await?;
-        self.bytes += self.waiting.len() as u64;
-        self.waiting.clear();
+        let bytes = self.waiting.subarray(0, self.num_waiting);
+        self.hashes.push(hash::sha256_hex_of_js(&bytes).await);
+        self.writer.append_js(&bytes).await?;
+        self.bytes += u64::from(self.num_waiting);
+        self.num_waiting = 0;
         Ok(())
     }
 
@@ -100,7 +119,7 @@ impl HashedFile {
     /// # Errors
     /// When the disk does not take the rest.
     pub(crate) async fn finish(mut self) -> Result<StoredFile, DiskError> {
-        if !self.waiting.is_empty() {
+        if self.num_waiting > 0 {
             self.write_waiting().await?;
         }
         let Self { writer, bytes, hashes, .. } = self;

@@ -46,7 +46,9 @@ fn main() {
     hone_core::kernels::run_static_constructors();
     std::panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
-        let (problem, lacks_memory) = (errors::panicked(&info.to_string()), fault::may_be_memory());
+        let message = info.to_string();
+        let lacks_memory = fault::may_be_memory() || fault::is_of_size(&message);
+        let problem = errors::panicked(&message);
         mailbox::post(&FromWorker::Failed { run: None, problem, lacks_memory }, Vec::new());
     }));
     fault::listen_to_log();

@@ -9,6 +9,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::WorkerGlobalScope;
 
+use crate::clock::sleep;
 use crate::errors;
 
 const NAME: &str = "hone-run";
@@ -120,13 +121,6 @@ fn promise() -> (Promise, Function) {
         fulfil = Some(resolve);
     });
     (promise, fulfil.expect("a promise calls its executor at once"))
-}
-
-async fn sleep(ms: i32) {
-    let (promise, fulfil) = promise();
-    if scope().set_timeout_with_callback_and_timeout_and_arguments_0(&fulfil, ms).is_ok() {
-        let _ = JsFuture::from(promise).await;
-    }
 }
 
 fn scope() -> WorkerGlobalScope {

@@ -3,6 +3,7 @@
 //! Once the device has a fault nothing it computed is sent: the run ends with `Failed`, commands are refused, and the
 //! model and the data wait for a device that is opened anew. The run waits on the disk, as after a reload.
 
+mod adapter;
 mod answers;
 mod batch;
 mod copies;
@@ -40,6 +41,7 @@ use self::report::RunRecord;
 use self::room::check_room;
 use self::rows::OpenRows;
 use self::run::Run;
+use crate::clock;
 use crate::device::{OpenDevice, wasm_bytes};
 use crate::errors;
 use crate::fault;
@@ -78,6 +80,9 @@ pub(crate) struct Worker {
     /// The file that goes with that reply, where it was asked for one that is packed.
     packed: Option<Blob>,
 }
+
+/// Milliseconds in which a browser says why a device does not answer any more: it may say so after the first that was asked of it.
+const FAULT_TOLD_MS: i32 = 200;
 
 /// A reply and the buffers that go with it.
 type Answer = Result<(Reply, Vec<Uint8Array>), Problem>;
@@ -164,10 +169,14 @@ impl Worker {
             Command::SeekFindings => Reply::Done,
             Command::Memory => Reply::Memory { memory: self.memory() },
             Command::RowImages { rows } => return Ok(self.row_images(&rows)),
+            Command::ImagesOfFile { rows } => return Ok(self.images_of_file(&rows)),
             Command::RowsWindow { source, query, edits } => self.rows_window(&source, &query, edits.as_ref())?,
             Command::RowsOfFinding { finding } => self.rows_of_finding(finding),
             Command::MendFinding { finding, source, edits } => self.mend_finding(finding, source.as_ref(), &edits)?,
-            Command::CleanFile { file, source, read, split } => return self.clean_file(file, &source, &read, split),
+            Command::CleanFile { file, source: Some(source), read, split } => {
+                return self.clean_file(file, &source, &read, split);
+            }
+            Command::CleanFile { source: None, .. } => return self.write_image_labels(),
             Command::ListRuns => self.list_runs().await,
             Command::NoteRun { id, note } => opening::note_run(&id, &note).await?,
             Command::DropRun { id } => self.drop_run(&id).await?,
@@ -250,19 +259,19 @@ impl Worker {
             Command::LookAtInputs { file, read, part } => {
                 self.look_at_inputs(&Letter::file(blobs, &file)?, &read, part.as_deref()).await?
             }
-            Command::LabelFile { files, read, part, thresholds } => {
+            Command::LabelFile { files, read, part, thresholds, write_as } => {
                 let files = files.iter().map(|file| Letter::file(blobs, file)).collect::<Result<Vec<_>, Problem>>()?;
-                return self.label_file(&files, &read, part.as_deref(), thresholds).await;
+                return self.label_file(&files, (&read, write_as), part.as_deref(), thresholds).await;
             }
             Command::RankUnlabeled { source, edits, by, seed } => {
-                self.rank_unlabeled(&source, &edits, by, seed).await?
+                self.rank_unlabeled(source.as_ref(), &edits, by, seed).await?
             }
             Command::AddLabelColumn { file, read } => {
                 return Self::add_label_column(&Letter::file(blobs, &file)?, &read).await;
             }
             Command::Slice { split, measured, by, part } => self.slice(split, &measured, &by, part.as_deref())?,
             Command::SwapWords { inputs, pairs, part } => self.swap_words(inputs, &pairs, part.as_deref()).await?,
-            Command::PackImages { files } => return images::pack(&files, blobs),
+            Command::PackImages { files } => self.attach(images::pack(&files, blobs)?),
             Command::PreviewAugmentation { rows, seed, run } => return Ok(self.preview_augmentation(&rows, seed, &run)),
             Command::PreviewAugmentedTexts { first, count, run } => self.preview_augmented_texts(first, count, &run),
             Command::MakeCopies { method, run } => self.make_copies(method, &run).await?,
@@ -300,8 +309,10 @@ impl Worker {
             return Ok(Reply::Device { device: open.report.clone() });
         }
         let trained = match &mut self.session {
+            // On JavaScript's heap, so that wasm memory does not hold it beside the model.
             Some(session) if sound && session.is_trained() => {
-                Some(session.checkpoint().await.map_err(|error| error.problem())?)
+                let checkpoint = session.stream_checkpoint().await.map_err(|error| error.problem())?;
+                Some(to_folder(&files_on_heap(checkpoint).await?))
             }
             _ => None,
         };
@@ -346,9 +357,18 @@ impl Worker {
         self.device.as_ref().and_then(OpenDevice::fault)
     }
 
+    /// Lets the browser say what the device did wrong while something was computed.
+    async fn hear_of_device<T>(&self, result: &Result<T, Problem>) {
+        self.macrotask.pass().await;
+        let has_failed = result.as_ref().is_err_and(|problem| problem.kind == ProblemKind::Device);
+        if has_failed && self.device_fault().is_none() {
+            clock::sleep(FAULT_TOLD_MS).await;
+        }
+    }
+
     /// Refuses what was computed if the device failed meanwhile.
     async fn trust<T>(&self, result: Result<T, Problem>) -> Result<T, Problem> {
-        self.macrotask.pass().await;
+        self.hear_of_device(&result).await;
         match self.device_fault() {
             Some(problem) => Err(problem),
             None => result,
@@ -356,9 +376,10 @@ impl Worker {
     }
 
     fn memory(&self) -> MemoryReport {
+        let held = self.session.as_ref().map(Session::held_bytes).unwrap_or_default();
         match &self.device {
-            Some(device) => device.memory(),
-            None => MemoryReport { wasm: wasm_bytes(), ..MemoryReport::default() },
+            Some(device) => MemoryReport { held, ..device.memory() },
+            None => MemoryReport { wasm: wasm_bytes(), held, ..MemoryReport::default() },
         }
     }
 
@@ -388,6 +409,9 @@ impl Worker {
     async fn load_local_model(&mut self, files: &[NamedBlob], blobs: &[Uint8Array]) -> Result<ModelInfo, Problem> {
         self.usable_device()?;
         let files = files.iter().map(|named| Letter::file(blobs, named)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(adapter) = adapter::find_adapter(&files)? {
+            return self.put_on(adapter, adapter::name_of(&files)).await;
+        }
         // A chosen folder gives `folder/config.json`; single files have no name in common.
         let folder_name = files.first().and_then(|(name, _)| name.split_once(['/', '\\'])).map(|(folder, _)| folder);
         let source = ModelSource::Local { name: folder_name.unwrap_or("local model").into() };
@@ -433,6 +457,11 @@ impl Worker {
         }
         let mut session = Session::new(device);
         let loaded = session.load_model(source, folder).map_err(|error| error.problem());
+        let loaded = match loaded {
+            // Weights are sent to the device without an answer.
+            Ok(info) => self.usable_device()?.settle().await.map(|()| info),
+            Err(problem) => Err(problem),
+        };
         let info = self.trust(loaded).await?;
         if let (true, Some(device)) = (info.task.spec().head.writes(), &mut self.device) {
             device.check_for_texts().await?;

@@ -8,15 +8,12 @@ use hone_core::task::Task;
 
 use super::read::ReadArgs;
 use super::using::device_and_read;
-use super::{as_flags, parse_task, task_help};
+use super::{AUTO, as_flags, parse_task, task_help};
 use crate::device::DeviceChoice;
 use crate::failure::Usage;
 
 /// Rows that are shown where nothing was typed, and nothing is written.
 const PREVIEW: usize = 5;
-
-/// What computes where nothing was typed.
-const AUTO: &str = "auto";
 
 /// `hone data augment`.
 #[derive(Debug, Args)]

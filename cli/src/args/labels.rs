@@ -7,6 +7,7 @@ use clap::Args;
 use hone_core::config::{ReadOptions, RunConfig, Split, SplitConfig};
 use hone_core::task::Uncertainty;
 
+use super::AUTO;
 use super::read::ReadArgs;
 use super::share::ShareArgs;
 use super::using::device_and_read;
@@ -41,7 +42,7 @@ pub(crate) struct BaselineArgs {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// What computes: auto, cpu, wgpu or cuda
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    #[arg(long, value_name = "DEVICE", default_value = AUTO)]
     device: String,
     /// Write the figures as JSON
     #[arg(long)]
@@ -77,7 +78,7 @@ pub(crate) struct LabelErrorArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "predictions")]
     pub(crate) save_probabilities: Option<PathBuf>,
     /// What computes: auto, cpu, wgpu or cuda
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    #[arg(long, value_name = "DEVICE", default_value = AUTO)]
     device: String,
     /// Write all rows that were found as JSON
     #[arg(long)]
@@ -106,7 +107,7 @@ pub(crate) struct RankArgs {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// What computes: auto, cpu, wgpu or cuda
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    #[arg(long, value_name = "DEVICE", default_value = AUTO)]
     device: String,
     /// File for the result [default: standard output]
     #[arg(long, value_name = "FILE")]
@@ -124,6 +125,9 @@ impl RankArgs {
     /// # Errors
     /// [`Usage`] with every flag that can't be used.
     pub(crate) fn settings(&self) -> Result<(DeviceChoice, ReadOptions), Usage> {
+        if self.model.is_none() && self.device != AUTO {
+            return Err(Usage(vec!["--device: has no effect without --model".to_owned()]));
+        }
         device_and_read(&self.device, &self.read)
     }
 
@@ -159,9 +163,13 @@ impl LabelErrorArgs {
     /// [`Usage`] with every flag that can't be used.
     pub(crate) fn settings(&self) -> Result<(DeviceChoice, ReadOptions, RunConfig), Usage> {
         let (device, read) = device_and_read(&self.device, &self.read)?;
-        if self.predictions.is_some() && !self.read.is_empty() {
-            let unused = |flag| format!("{flag}: has no effect with --predictions");
-            return Err(Usage(self.read.typed_flags().into_iter().map(unused).collect()));
+        if self.predictions.is_some() {
+            let device = (self.device != AUTO).then_some("--device");
+            let unused = self.read.typed_flags().into_iter().chain(device);
+            let unused: Vec<String> = unused.map(|flag| format!("{flag}: has no effect with --predictions")).collect();
+            if !unused.is_empty() {
+                return Err(Usage(unused));
+            }
         }
         let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
         Ok((device, read, RunConfig { split, ..run_of(self.max_seq_length, self.seed) }))

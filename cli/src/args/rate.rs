@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use hone_core::config::ReadOptions;
 
+use super::AUTO;
 use super::read::ReadArgs;
 use super::using::device_and_read;
 use crate::device::DeviceChoice;
@@ -55,7 +56,7 @@ pub(crate) struct RateArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// What computes: auto, cpu, wgpu or cuda
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    #[arg(long, value_name = "DEVICE", default_value = AUTO)]
     device: String,
     #[command(flatten)]
     read: ReadArgs,
@@ -81,6 +82,7 @@ impl RateArgs {
             ("--data", self.data.is_some()),
             ("--base", self.base.is_some()),
             ("--max-new-tokens", self.max_new_tokens.is_some()),
+            ("--device", self.device != AUTO),
         ];
         let own = own.into_iter().filter(|(_, is_typed)| *is_typed).map(|(flag, _)| flag);
         own.chain(self.read.typed_flags()).collect()

@@ -1,7 +1,7 @@
 //! Flags that say how a data file is read.
 
 use clap::Args;
-use hone_core::config::{DataShape, Encoding, PromptFormat, ReadOptions};
+use hone_core::config::{DataShape, Encoding, PromptFormat, ReadOptions, TextCleaning};
 
 use super::as_flags;
 
@@ -92,6 +92,9 @@ pub(crate) struct ReadArgs {
     /// Read a label as another one, such as biling=Billing; may be given more than once
     #[arg(long, value_name = "FROM=TO")]
     merge_label: Vec<String>,
+    /// What texts are cleaned of as they are read: damage, markup (HTML), personal-data, or several with commas
+    #[arg(long, value_name = "OF", value_delimiter = ',')]
+    clean_texts: Vec<String>,
 }
 
 impl ReadArgs {
@@ -128,11 +131,12 @@ impl ReadArgs {
             ("--encoding", self.encoding.is_some()),
             ("--sheet", self.sheet.is_some()),
             ("--merge-label", !self.merge_label.is_empty()),
+            ("--clean-texts", !self.clean_texts.is_empty()),
         ];
         flags.into_iter().filter(|(_, is_typed)| *is_typed).map(|(flag, _)| flag).collect()
     }
 
-    /// The header's row, the encoding and the labels to merge.
+    /// The header's row, the encoding, the labels to merge and what texts are cleaned of.
     fn lay_layout(&self, read: &mut ReadOptions, problems: &mut Vec<String>) {
         match self.header_row.as_ref().map(|text| (text, text.parse())) {
             Some((_, Ok(row))) => {
@@ -162,6 +166,17 @@ impl ReadArgs {
                     read.merge_labels.insert(from.trim().to_owned(), to.trim().to_owned());
                 }
                 None => problems.push(format!("--merge-label: {text:?} is not of the form FROM=TO")),
+            }
+        }
+        for text in &self.clean_texts {
+            match TextCleaning::from_name(text) {
+                Some(of) => {
+                    read.clean_texts.insert(of);
+                }
+                None => {
+                    let names = TextCleaning::ALL.map(TextCleaning::name).join(", ");
+                    problems.push(format!("--clean-texts: {text:?} is not one of {names}"));
+                }
             }
         }
         problems.extend(as_flags(&read.check()));
@@ -319,6 +334,15 @@ mod tests {
         assert_eq!(read.merged_label("biling"), "Billing");
         let (read, problems) = over(&["--header", "no"], &read);
         assert_eq!((read.header_row, read.has_header, problems.len()), (None, Some(false), 0));
+    }
+
+    #[test]
+    fn what_texts_are_cleaned_of_goes_over_that_of_the_job() {
+        let base = ReadOptions { clean_texts: [TextCleaning::Damage].into(), ..ReadOptions::default() };
+        let (read, problems) = over(&["--clean-texts", "markup,personal-data"], &base);
+        assert!(read.clean_texts.iter().copied().eq(TextCleaning::ALL) && problems.is_empty(), "{problems:?}");
+        let (_, problems) = over(&["--clean-texts", "html"], &base);
+        assert_eq!(problems, ["--clean-texts: \"html\" is not one of damage, markup, personal-data"]);
     }
 
     #[test]

@@ -63,6 +63,7 @@ fn other_spellings(setting: &Setting) -> Vec<String> {
     let of_transformers: &[&str] = match setting.name {
         "batch_size" => &["per_device_train_batch_size"],
         "lora_r" => &["lora_rank"],
+        "target_modules" => &["lora_target_modules"],
         _ => &[],
     };
     let flag = setting.flag_name();
@@ -151,6 +152,7 @@ mod tests {
             "--use-rslora",
         ];
         assert_eq!(typed(&theirs), ours);
+        assert_eq!(typed(&["--lora_target_modules=all-linear"]), typed(&["--target-modules", "all-linear"]));
         assert_eq!(typed(&dashed), ours);
     }
 

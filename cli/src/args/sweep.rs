@@ -50,7 +50,7 @@ pub(crate) struct SweepArgs {
     /// Drop the sweep that --output holds, and begin anew
     #[arg(long)]
     pub(crate) force: bool,
-    /// Write what came of it as JSON to standard output
+    /// Write what came of it, or with --dry-run what it would take, as JSON to standard output
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -136,6 +136,22 @@ fn flags_without_effect_are_named() {
 }
 
 #[test]
+fn a_test_of_rates_takes_no_rate_and_no_output() {
+    let line = ["hone", "train", "--model", "m", "--data", "d.csv"];
+    let parse = |flags: &[&str]| Cli::try_parse_from(line.iter().chain(flags));
+    assert!(parse(&[]).is_err(), "a run writes somewhere");
+    for flags in [&["--plan"][..], &["--find-learning-rate"]] {
+        assert!(parse(flags).is_ok(), "{flags:?} writes nothing");
+    }
+    let flags = ["--find-learning-rate", "--learning-rate", "1e-3", "--warmup-ratio", "0.1", "--epochs", "2"];
+    let Usage(problems) = train(&flags).settings(&Settings::default()).expect_err("it has rates of its own");
+    let said: Vec<_> = problems.iter().map(|problem| problem.split(',').next().unwrap_or_default()).collect();
+    let expected =
+        ["--learning-rate", "--warmup-ratio"].map(|f| format!("{f}: has no effect with --find-learning-rate"));
+    assert_eq!(said, expected);
+}
+
+#[test]
 fn a_share_for_test_rows_goes_with_no_validation_file() {
     let args = train(&["--valid", "v.csv", "--test-fraction", "0.2"]);
     let Usage(problems) = args.settings(&Settings::default()).expect_err("no rows are split off");
@@ -163,4 +179,60 @@ fn a_resumed_run_keeps_its_settings() {
     let args = train(&["--resume", "--task", "regression"]);
     let Usage(problems) = args.settings(&Settings::default()).expect_err("nor what is learned");
     assert_eq!(problems, ["--task: --resume takes what is learned from the checkpoint"]);
+    train(&["--resume", "--cut-batches"]).settings(&Settings::default()).expect("it is no setting");
+    let begins = ["hone", "train", "--model", "m", "--data", "rows.csv", "--output", "out", "--cut-batches"];
+    Cli::try_parse_from(begins).expect_err("it is for a run that goes on");
+}
+
+fn generate(flags: &[&str]) -> GenerateArgs {
+    let line = ["hone", "generate", "--model", "m", "--prompt", "a"];
+    match Cli::try_parse_from(line.iter().chain(flags)).expect("parses").command {
+        Command::Generate(args) => args,
+        other => panic!("not generate: {other:?}"),
+    }
+}
+
+#[test]
+fn a_file_of_prompts_is_no_prompt() {
+    let parse = |flags: &[&str]| {
+        let line = ["hone", "generate", "--model", "m"];
+        Cli::try_parse_from(line.iter().chain(flags)).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(parse(&["--data", "x.csv", "--column", "ask", "--output", "y.csv"]), Ok(()));
+    for other in [&["--prompt", "a"][..], &["--chat"], &["--compare"]] {
+        let error = parse(&[&["--data", "x.csv"][..], other].concat()).expect_err("one of them");
+        assert!(error.contains("cannot be used with"), "{error}");
+    }
+    assert!(parse(&["--prompt", "a", "--output", "y.csv"]).is_err(), "a prompt is answered on the screen");
+}
+
+#[test]
+fn flags_of_beams_wait_for_the_models_own_file() {
+    for flags in [["--length-penalty", "2"], ["--early-stopping", "true"], ["--length-penalty", "1"]] {
+        let args = generate(&flags);
+        let (_, mut sampling, _) = args.settings().expect("the file may have beams");
+        let problems = args.check_with_model(&sampling).expect_err("it has none").0;
+        let says = format!("{}: has no effect without beams, and neither --num-beams nor", flags[0]);
+        assert!(problems.len() == 1 && problems[0].starts_with(&says), "{problems:?}");
+        sampling.do_sample = true;
+        let problems = args.check_with_model(&sampling).expect_err("it draws").0;
+        let says = format!("{}: has no effect where tokens are drawn", flags[0]);
+        assert!(problems.len() == 1 && problems[0].starts_with(&says), "{problems:?}");
+        sampling = hone_core::generate::SamplingConfig { do_sample: false, num_beams: 4, ..sampling };
+        args.check_with_model(&sampling).expect("it has");
+    }
+    let refused = |flags: &[&str]| generate(flags).settings().expect_err("no file changes that").0;
+    assert!(refused(&["--length-penalty", "2", "--num-beams", "1"])[0].contains("without beams"));
+    assert!(refused(&["--length-penalty", "2", "--top-k", "5"])[0].contains("without beams"));
+    assert!(refused(&["--length-penalty", "inf"])[0].contains("is not a number"));
+}
+
+#[test]
+fn a_seed_without_draws_is_refused_once_the_model_is_known() {
+    let args = generate(&["--seed", "7"]);
+    let (_, mut sampling, _) = args.settings().expect("the file may draw");
+    let problems = args.check_with_model(&sampling).expect_err("it does not").0;
+    assert_eq!(problems, ["--seed: has no effect where nothing is drawn (--do-sample draws tokens)"]);
+    sampling.do_sample = true;
+    args.check_with_model(&sampling).expect("it draws");
 }

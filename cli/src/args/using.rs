@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use hone_core::config::{ExportFormat, PromptFormat, ReadOptions};
+use hone_core::config::{ConfigProblem, ExportFormat, PromptFormat, ReadOptions};
 use hone_core::generate::{EarlyStopping, OutputFilters, SamplingConfig};
 use hone_core::task::{Task, TaskInput};
 
 use super::read::ReadArgs;
-use super::{OF_MODEL, parse_format, parse_task, predicted, task_help};
+use super::{AUTO, OF_MODEL, parse_format, parse_task, predicted, task_help};
 use crate::device::DeviceChoice;
 use crate::failure::Usage;
 
@@ -41,12 +41,12 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "FILE", requires = "generate")]
     pub(crate) save_texts: Option<PathBuf>,
     /// What computes: auto, cpu, wgpu or cuda
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    #[arg(long, value_name = "DEVICE", default_value = AUTO)]
     device: String,
     /// Write the figures as JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Also write what was predicted for each row, as JSON Lines that hone compare reads; where rows have labels
+    /// Also write what was predicted for each row, as JSON Lines that hone compare reads; not for vectors
     #[arg(long, value_name = "FILE")]
     pub(crate) predictions: Option<PathBuf>,
     /// Also measure the rows of each value of COLUMN beside all others, the worst first; "length" takes them apart by how long
@@ -67,7 +67,7 @@ pub(crate) struct EvalArgs {
 /// `hone compare`.
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs {
-    /// What hone eval --predictions wrote of one model, or the folder that holds it as predictions.jsonl
+    /// What hone eval --predictions or --save-texts wrote of one model, or the folder that holds it as predictions.jsonl
     #[arg(value_name = "A")]
     pub(crate) first: PathBuf,
     /// The same of another model, on the same rows
@@ -88,9 +88,19 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) adapter: Option<PathBuf>,
     /// Text to continue or to turn into another, given to the model in the form of the prompts that it was trained on
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, required_unless_present = "chat")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, required_unless_present_any = ["chat", "data"])]
     pub(crate) prompt: Option<String>,
-    /// How --prompt is given to the model: plain (as it stands), newline, qa, chat (the model's template), or a text with
+    /// File with a prompt in each row, or with a text that is to be turned into another: a table, JSON Lines or lines of text. What is
+    /// written comes beside each, with why it ended
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["prompt", "chat", "compare"])]
+    pub(crate) data: Option<PathBuf>,
+    /// Column of --data that holds them [default: as in training, else known by its name]
+    #[arg(long, value_name = "COLUMN", requires = "data", conflicts_with_all = ["prompt", "chat", "compare"])]
+    pub(crate) column: Option<String>,
+    /// File for what is written of --data, .csv, .jsonl or .json [default: standard output]
+    #[arg(long, value_name = "FILE", requires = "data", conflicts_with_all = ["prompt", "chat", "compare"])]
+    pub(crate) output: Option<PathBuf>,
+    /// How a prompt is given to the model: plain (as it stands), newline, qa, chat (the model's template), or a text with
     /// {prompt} and {completion} [default: as the model's job file says, else plain]
     #[arg(long, value_name = "FORMAT", allow_hyphen_values = true, conflicts_with = "chat")]
     prompt_format: Option<String>,
@@ -156,7 +166,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// What computes: auto, cpu, wgpu or cuda
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    #[arg(long, value_name = "DEVICE", default_value = AUTO)]
     device: String,
 }
 
@@ -223,14 +233,15 @@ pub(crate) struct PredictArgs {
     #[arg(conflicts_with = "unsure_below")]
     pub(crate) explain: Option<String>,
     /// What computes: auto, cpu, wgpu or cuda
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    #[arg(long, value_name = "DEVICE", default_value = AUTO)]
     device: String,
     #[command(flatten)]
     read: ReadArgs,
 }
 
 impl GenerateArgs {
-    /// Device, sampling, and how the prompt is given to the model where that was said, checked.
+    /// Device, sampling, and how the prompt is given to the model where that was said, checked as far as that goes without the model's
+    /// own file: [`GenerateArgs::check_with_model`] checks the rest.
     ///
     /// # Errors
     /// [`Usage`] with every flag that can't be used.
@@ -273,11 +284,9 @@ impl GenerateArgs {
                     .to_owned(),
             );
         }
-        if let Err(found) = sampling.check() {
-            let flag =
-                |field: &str| if field == "blocked_words" { "block-word".into() } else { field.replace('_', "-") };
-            problems.extend(found.iter().map(|p| format!("--{}: {}", flag(&p.field), p.message)));
-        }
+        // Whether there are beams is known once the model's own file was read.
+        let found = if self.may_be_of_own_beams() { sampling.check_values() } else { sampling.check() };
+        problems.extend(found.err().into_iter().flatten().map(|problem| as_writing_flag(&problem)));
         let format = self.prompt_format.as_deref().map(PromptFormat::parse_typed).transpose();
         let format = format.unwrap_or_else(|error| {
             problems.push(format!("--prompt-format: {error}"));
@@ -293,9 +302,39 @@ impl GenerateArgs {
         !is_greedy && (self.do_sample || is_typed)
     }
 
-    /// Whether a seed of the draws was typed.
-    pub(crate) fn has_seed(&self) -> bool {
-        self.seed.is_some()
+    /// Whether flags say how beams are searched, and the model's own file how many there are.
+    fn may_be_of_own_beams(&self) -> bool {
+        (self.length_penalty.is_some() || self.early_stopping.is_some()) && self.num_beams.is_none() && !self.draws()
+    }
+
+    /// Checks what the flags and the model's own file come to.
+    ///
+    /// # Errors
+    /// [`Usage`] with every flag that has no effect with the rest, or does not go with it.
+    pub(crate) fn check_with_model(&self, sampling: &SamplingConfig) -> Result<(), Usage> {
+        let (has_beams, draws) = (sampling.num_beams > 1, sampling.do_sample);
+        let without_beams = match draws {
+            true => "has no effect where tokens are drawn: leave it out, or search with --num-beams N",
+            false => {
+                "has no effect without beams, and neither --num-beams nor the model's generation_config.json asks for any"
+            }
+        };
+        let no_effect = [
+            ("length_penalty", self.length_penalty.is_some() && !has_beams, without_beams),
+            ("early_stopping", self.early_stopping.is_some() && !has_beams, without_beams),
+            ("seed", self.seed.is_some() && !draws, "has no effect where nothing is drawn (--do-sample draws tokens)"),
+        ];
+        let mut problems: Vec<ConfigProblem> = no_effect
+            .into_iter()
+            .filter(|(_, is_unused, _)| *is_unused)
+            .map(|(field, _, message)| ConfigProblem { field: field.to_owned(), message: message.to_owned() })
+            .collect();
+        for problem in sampling.check().err().into_iter().flatten() {
+            if problems.iter().all(|known| known.field != problem.field) {
+                problems.push(problem);
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Usage(problems.iter().map(as_writing_flag).collect())) }
     }
 
     /// Whether a setting of the same name in a model's generation_config.json gives way to a flag.
@@ -356,6 +395,12 @@ impl PredictArgs {
             move |(index, text): (usize, &String)| TaskInput { text: text.clone(), second: second(index), image: None };
         self.text.iter().enumerate().map(input)
     }
+}
+
+/// A problem of a setting under the name of its flag of `hone generate`.
+fn as_writing_flag(problem: &ConfigProblem) -> String {
+    let flag = if problem.field == "blocked_words" { "block-word".into() } else { problem.field.replace('_', "-") };
+    format!("--{flag}: {}", problem.message)
 }
 
 /// A number with decimals.

@@ -123,7 +123,7 @@ fn make_copies(
     progress.note(&format!("device: {name}"));
     let there = open_maker(model, &method, &device)?;
     let back = back.map(|model| open_maker(model, &method, &device)).transpose()?;
-    let Some(mut copies) = plan(&method) else { bail!("the rows are no texts") };
+    let Some(mut copies) = plan(&method) else { bail!("the rows are no texts, of which alone a model makes copies") };
     loop {
         let back = back.as_ref().map(|back| (&back.session, &back.maker));
         let goes_on = block_on(there.session.make_copies(&there.maker, back, &mut copies))?;

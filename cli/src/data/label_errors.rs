@@ -22,6 +22,7 @@ use crate::baseline::open_labeled;
 use crate::inputs::read_data;
 use crate::output::{read_data_file, write_file};
 use crate::progress::Progress;
+use crate::result_file::check_file;
 
 /// Rows that are listed as text.
 const MAX_LISTED: usize = 100;
@@ -42,6 +43,7 @@ struct Line {
 /// A file or a model that can't be read, a model without vectors, rows that do not have one label each.
 pub(super) fn run(args: &LabelErrorArgs) -> anyhow::Result<ExitCode> {
     let (choice, read, run) = args.settings()?;
+    args.save_probabilities.as_deref().map_or(Ok(()), |path| check_file("--save-probabilities", path))?;
     let found = match (&args.predictions, &args.file, &args.model) {
         (Some(path), ..) => of_predictions(path)?,
         (None, Some(file), Some(model)) => {

@@ -16,13 +16,14 @@ use hone_core::session::{Answered, Answering, Session, SessionError};
 use hone_core::task::{HeadKind, Inputs, RankedRow, RankedRows, Task, TaskError, UnlabeledRows, read_inputs};
 use hone_core::words::plural;
 
-use crate::args::RankArgs;
+use crate::args::{RankArgs, task_name};
 use crate::csv_lines::CsvLines;
 use crate::device;
 use crate::inputs::{check_job, load_session, no_head, read_rows};
 use crate::model_files;
 use crate::output::write_file;
 use crate::progress::Progress;
+use crate::result_file::check_file;
 
 /// Rows that are asked about between two signs of life.
 const PART_SIZE: usize = 256;
@@ -35,6 +36,7 @@ const LABELS: [&str; 2] = ["label", "labels"];
 /// A file or a model that can't be read, a model that does not give a text one of some labels.
 pub(super) fn run(args: &RankArgs) -> anyhow::Result<ExitCode> {
     let (choice, read) = args.settings()?;
+    args.output.as_deref().map_or(Ok(()), |path| check_file("--output", path))?;
     let (name, bytes) = read_rows("read the data", &args.file, Split::Train, read.sheet.as_deref())?;
     // Zips of rows are read as text: what is left as one holds images.
     if bytes.starts_with(b"PK\x03\x04") {
@@ -76,7 +78,9 @@ fn rank_by_model(
 ) -> anyhow::Result<RankedRows> {
     let task = session.task()?;
     if !task.spec().gives_labels() || task.spec().head != HeadKind::Sequence {
-        bail!("rows are ranked by a model that gives texts labels; this one is for {}", task.name());
+        let instead =
+            "choose one that gives texts labels, or leave --model out to rank rows by how little they have in common";
+        bail!("rows are not ranked by a model for {}: {instead}", task_name(task));
     }
     if !session.has_own_head() {
         bail!("{}: leave --model out to label the first rows", no_head(task));

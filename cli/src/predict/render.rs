@@ -11,7 +11,7 @@ use crate::failure::Usage;
 
 /// How the result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(crate) enum Layout {
     Csv,
     Jsonl,
     Json,
@@ -22,7 +22,7 @@ impl Layout {
     ///
     /// # Errors
     /// A name that ends otherwise, or in .csv beside `--json`.
-    pub(super) fn choose(output: Option<&Path>, json: bool) -> Result<Self, Usage> {
+    pub(crate) fn choose(output: Option<&Path>, json: bool) -> Result<Self, Usage> {
         let extension = output.and_then(Path::extension).and_then(OsStr::to_str).map(str::to_ascii_lowercase);
         match extension.as_deref() {
             Some("json") => Ok(Layout::Json),
@@ -37,7 +37,7 @@ impl Layout {
 }
 
 /// The answers as a file, and how many of its cells got a `'` so that no spreadsheet takes them for a formula.
-pub(super) fn render(
+pub(crate) fn render(
     inputs: &[NumberedInput],
     labels: &[String],
     predictions: &[Prediction],

@@ -85,14 +85,33 @@ impl SweepFolder {
         Ok(Some(state))
     }
 
+    /// Refuses a folder in which there is more than a sweep that may be dropped.
+    ///
+    /// # Errors
+    /// When other files lie there.
+    pub(super) fn check_to_clear(&self) -> anyhow::Result<()> {
+        let holds_sweep = self.dir.join(STATE).is_file();
+        self.check_others(|name| holds_sweep && self.is_of_sweep(name))
+    }
+
     fn check_empty(&self) -> anyhow::Result<()> {
+        self.check_others(|_| false)
+    }
+
+    fn check_others(&self, is_own: impl Fn(&str) -> bool) -> anyhow::Result<()> {
         let names = if self.dir.is_dir() { names_in(&self.dir)? } else { Vec::new() };
         // What a sweep leaves that was killed before its first word.
-        let others = names.into_iter().find(|name| name != LOCK && *name != format!("{STATE}.part"));
-        if let Some(name) = others {
+        let is_left = |name: &str| name == LOCK || name.strip_suffix(".part") == Some(STATE);
+        let other = names.into_iter().find(|name| !is_left(name) && !is_own(name));
+        if let Some(name) = other {
             bail!("the output folder holds other files ({name}): choose another: {}", self.dir.display());
         }
         Ok(())
+    }
+
+    /// Whether a sweep wrote it.
+    fn is_of_sweep(&self, name: &str) -> bool {
+        [STATE, BEST].contains(&name) || (name.starts_with(TRIAL) && self.dir.join(name).is_dir())
     }
 
     /// Removes all that a sweep wrote.
@@ -103,12 +122,13 @@ impl SweepFolder {
         if !self.dir.join(STATE).is_file() {
             return Ok(());
         }
-        for name in names_in(&self.dir)? {
+        let others = names_in(&self.dir)?.into_iter().filter(|name| name != STATE && self.is_of_sweep(name));
+        // What says that the rest is a sweep's goes last: a kill on the way leaves a folder that can be cleared.
+        for name in others.chain([STATE.to_owned()]) {
             let path = self.dir.join(&name);
-            if name.starts_with(TRIAL) && path.is_dir() {
-                remove_dir(&path)?;
-            } else if [STATE, BEST].contains(&name.as_str()) {
-                fs::remove_file(&path).map_err(|e| io_error("remove the file", &e, &path))?;
+            match path.is_dir() {
+                true => remove_dir(&path)?,
+                false => fs::remove_file(&path).map_err(|e| io_error("remove the file", &e, &path))?,
             }
         }
         Ok(())
@@ -256,10 +276,14 @@ mod tests {
         folder.save(&state).expect("writes");
         assert_eq!(folder.load().expect("reads"), Some(state));
         make_dir(&folder.trial(0)).expect("makes");
+        folder.check_to_clear().expect("all of it is a sweep's");
         fs::write(folder.dir.join("mine.txt"), "x").expect("writes");
+        assert!(folder.check_to_clear().expect_err("other files").to_string().contains("mine.txt"));
         folder.clear().expect("removes");
         assert_eq!(names_in(&folder.dir).expect("reads"), ["mine.txt"], "what is not ours stays");
         assert!(folder.load().expect_err("other files").to_string().contains("mine.txt"));
+        fs::rename(folder.dir.join("mine.txt"), folder.trial(0)).expect("moves");
+        folder.check_to_clear().expect_err("without a sweep nothing is known to be a sweep's");
     }
 
     #[test]

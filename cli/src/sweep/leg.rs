@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use super::folder::SweepFolder;
 use crate::args::{TrainArgs, as_flags};
-use crate::checkpoint_dir;
+use crate::checkpoint_dir::{self, Found};
 use crate::failure::Usage;
 use crate::memory::train_in_memory;
 use crate::output::make_dir;
@@ -86,10 +86,13 @@ impl Runner<'_> {
             let fold = leg.fold.map_or_else(String::new, |fold| {
                 format!(" in fold {} of {} (there are fewer groups or rows than folds)", fold.index + 1, fold.count)
             });
-            anyhow::bail!("there are no validation rows{fold}, by which trials are compared");
+            let more = "raise valid_fraction in [run], name a file with valid there, or take fewer folds";
+            anyhow::bail!("there are no validation rows{fold}, by which trials are compared: {more}");
         }
         if leg.fold.is_some() && !report.notes.iter().any(|note| note.starts_with(FOLD_NOTE)) {
-            anyhow::bail!("folds have no effect: the data says itself which rows are for validation");
+            anyhow::bail!(
+                "folds have no effect, take them out of [search]: the data says itself which rows are for validation"
+            );
         }
         self.loaded = key;
         Ok(())
@@ -122,7 +125,7 @@ impl Runner<'_> {
         let ended = match end {
             Err(error) => Err(error),
             Ok(End::Interrupted) => return Ok(None),
-            Ok(End::Paused) => self.pause(leg, &facts, secs),
+            Ok(End::Paused) => checkpoint_dir::drop_older(&dir).and_then(|()| self.pause(leg, &facts, secs)),
             Ok(End::Finished) => self.save(leg, &dir, &facts, secs, None),
             Ok(End::Diverged { step, weights_of_step, .. }) => {
                 let why = format!("diverged at step {step}, figures of step {weights_of_step}");
@@ -139,14 +142,13 @@ impl Runner<'_> {
     /// Starts a run, or goes on with it: the step that it is at, and the seconds that it took. `None` where its settings do
     /// not fit the model.
     fn begin(&mut self, leg: &Leg, dir: &Path) -> anyhow::Result<Option<(u32, f64)>> {
-        let found = checkpoint_dir::find(dir).map(|dir| checkpoint_dir::read(&dir)).transpose();
-        let found = found.unwrap_or_else(|error| {
+        let found = checkpoint_dir::read_newest(dir).unwrap_or_else(|error| {
             say(&format!("warning: the run begins anew: {error:#}"));
             None
         });
-        if let Some((checkpoint, inputs)) = found {
+        if let Some(Found { folder, inputs, .. }) = found {
             self.session.forget_run(); // the one before makes room
-            self.session.resume(&checkpoint).context("can't go on from the checkpoint")?;
+            self.session.resume(&folder).context("can't go on from the checkpoint")?;
             return Ok(Some((inputs.step, inputs.elapsed_secs)));
         }
         checkpoint_dir::remove(dir)?;

@@ -8,7 +8,7 @@ mod folder;
 mod leg;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -45,26 +45,29 @@ pub(crate) fn run(args: &SweepArgs) -> anyhow::Result<ExitCode> {
     let file = SweepFile::read(&args.file)?;
     let folder = SweepFolder { dir: args.output.clone() };
     let train = file.args(&folder.dir.join("run"))?; // no run writes there: each has a folder of its own
-    let mut plan = Plan::new(&train)?;
+    let mut plan = Plan::new(&train).map_err(|error| file.locate_all(error))?;
     if !plan.parts.is_empty() {
-        return Err(Usage(vec!["[run] job: trials are compared by the figure of one task".to_owned()]).into());
+        let place = file.place("run", "job");
+        return Err(Usage(vec![format!("{place}: trials are compared by the figure of one task")]).into());
     }
     check_rows(&plan, &file)?;
     let files = Rc::new(plan.read_rows()?);
     let _lock = if args.dry_run { None } else { Some(Lock::take(&folder.dir)?) };
-    if args.force && !args.dry_run {
-        folder.clear()?;
-    }
-    let known = if args.dry_run { None } else { folder.load()? };
+    let known = match (args.dry_run, args.force) {
+        (true, _) => None,
+        (false, true) => folder.check_to_clear().map(|()| None)?,
+        (false, false) => folder.load()?,
+    };
 
     let progress = Progress::new(false, 0.0);
     let model = plan.load_model(&train)?;
     plan.check_model(&train, &model)?;
     let device = device::open(plan.settings.device)?;
     progress.note(&format!("device: {}", device.name));
-    let opened = open_session(&plan, &files.train, (model, &device.device), &progress)?;
-    let OpenSession { session, task, info } = opened;
+    let opened = open_session(&plan, &files.train, (model, &device.device), &progress);
+    let OpenSession { session, task, info } = opened.map_err(|error| file.locate_all(error))?;
     let begins_with = hashes_of_run(&train, &plan)?;
+    let is_new = known.is_none();
     let mut state = match known {
         Some(state) => go_on(state, &file, (&*files, &begins_with), args)?,
         None => begin(&file, &plan, (&*files, begins_with), task)?,
@@ -74,9 +77,17 @@ pub(crate) fn run(args: &SweepArgs) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
     let mut runner =
         Runner { args: args_of_run, plan, session, files, base, base_read, folder: &folder, interrupt, loaded };
-    check_trials(&mut runner, &state.sweep, task, info.num_hidden_layers)?;
+    check_trials(&mut runner, &file, &state.sweep, task, info.num_hidden_layers)?;
     if args.dry_run {
-        return dry_run(&mut runner, &state.sweep);
+        return dry_run(&mut runner, &state.sweep, args.json);
+    }
+    if let Some(leg) = state.sweep.clone().next_leg().filter(|_| is_new) {
+        // Rows that can't be used are refused before anything is written, or dropped.
+        runner.take_settings(&leg)?;
+        runner.load_rows(&leg)?;
+    }
+    if args.force {
+        folder.clear()?;
     }
     folder.save(&state)?;
     if !search(&mut runner, &mut state, args)? {
@@ -138,7 +149,8 @@ fn begin(
     let metric = plan.settings.run.metric_for_best_model.clone();
     let Some(figure) = task.spec().figure(&metric) else {
         let known = task.spec().figure_names().join(", ");
-        return Err(Usage(vec![format!("[run] metric_for_best_model: {metric:?} is not one of {known}")]).into());
+        let place = file.place("run", "metric_for_best_model");
+        return Err(Usage(vec![format!("{place}: {metric:?} is not one of {known}")]).into());
     };
     let sweep = Sweep::new(file.plan.clone(), figure.higher_is_better)?;
     if let Way::Random { count, .. } | Way::Halving { count: Some(count), .. } = sweep.plan.search.way
@@ -184,17 +196,9 @@ fn go_on(
     (files, begins_with): (&DataFiles, &BTreeMap<String, String>),
     args: &SweepArgs,
 ) -> anyhow::Result<State> {
-    let differs = if state.line != file.line {
-        Some("[run] is another")
-    } else if state.sweep.plan != file.plan {
-        Some("[space] or [search] is another")
-    } else if state.data_sha256 != json!(hashes_of(files)) {
-        Some("the rows are others")
-    } else if state.begins_with != *begins_with {
-        Some("the model, the job or the edits that [run] names are others")
-    } else {
-        None
-    };
+    let of_rows = || (state.data_sha256 != json!(hashes_of(files))).then(|| "the rows are others".to_owned());
+    let of_files = || find_other_files(&state.begins_with, begins_with);
+    let differs = file.find_change(&state.line, &state.sweep.plan).or_else(of_rows).or_else(of_files);
     if let Some(what) = differs {
         let dir = args.output.display();
         bail!("the output folder holds another sweep ({what}): choose another, or drop it with --force: {dir}");
@@ -207,33 +211,63 @@ fn go_on(
     Ok(state)
 }
 
+/// Which of the files that `[run]` names is another than the one that the sweep began with.
+fn find_other_files(began: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Option<String> {
+    let names: BTreeSet<&String> = began.keys().chain(now.keys()).collect();
+    let others: Vec<&str> =
+        names.into_iter().filter(|name| began.get(*name) != now.get(*name)).map(String::as_str).collect();
+    let what = |name: &str| match name {
+        "job" => "the job file".to_owned(),
+        "edits" | "copies" => format!("the {name} of rows"),
+        file => format!("{file} of the model"),
+    };
+    let others: Vec<String> = others.into_iter().map(what).collect();
+    (!others.is_empty()).then(|| format!("not as when it began: {}", others.join(", ")))
+}
+
 /// Refuses what leaves no validation rows, or takes them from elsewhere than asked.
 fn check_rows(plan: &Plan, file: &SweepFile) -> Result<(), Usage> {
     let (has_file, folds) = (plan.valid.is_some(), file.plan.search.folds);
     let mut problems = Vec::new();
     if has_file && folds.is_some() {
-        problems.push("[search] folds: have no effect with valid of [run]: no rows are split off".to_owned());
+        let place = file.place("search", "folds");
+        problems.push(format!("{place}: have no effect with valid of [run]: no rows are split off"));
     }
     if !has_file && folds.is_none() && plan.settings.run.split.valid_fraction == 0.0 {
-        problems.push("[run] valid_fraction: is 0, and trials are compared by their validation rows".to_owned());
+        let place = file.place("run", "valid_fraction");
+        problems.push(format!("{place}: is 0, and trials are compared by their validation rows"));
     }
     if problems.is_empty() { Ok(()) } else { Err(Usage(problems)) }
 }
 
 /// Checks the settings of every trial before the first is trained.
-fn check_trials(runner: &mut Runner<'_>, sweep: &Sweep, task: Task, num_hidden_layers: usize) -> anyhow::Result<()> {
-    let mut problems: Vec<String> = Vec::new();
+fn check_trials(
+    runner: &mut Runner<'_>,
+    file: &SweepFile,
+    sweep: &Sweep,
+    task: Task,
+    num_hidden_layers: usize,
+) -> anyhow::Result<()> {
+    let mut problems: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for index in 0..sweep.trials.len() {
         let leg = first_leg(sweep, index);
         let args: &TrainArgs = runner.args;
         let checked =
             runner.take_settings(&leg).and_then(|()| check_flags(args, &runner.plan, task, num_hidden_layers));
-        if let Err(Usage(found)) = checked {
-            let of_trial =
-                |problem: String| format!("trial {} ({}): {problem}", index + 1, table::settings(&leg.settings));
-            problems.extend(found.into_iter().map(of_trial));
+        for problem in checked.err().into_iter().flat_map(|Usage(found)| found) {
+            problems.entry(problem).or_default().push(index);
         }
     }
+    let words = |(problem, trials): (String, Vec<usize>)| match trials.as_slice() {
+        all if all.len() == sweep.trials.len() => file.locate(problem),
+        [first, more @ ..] => {
+            let settings = table::settings(&sweep.trials[*first].settings);
+            let more = if more.is_empty() { String::new() } else { format!(", and {} more", more.len()) };
+            format!("trial {} ({settings}){more}: {problem}", first + 1)
+        }
+        [] => problem,
+    };
+    let problems: Vec<String> = problems.into_iter().map(words).collect();
     if problems.is_empty() { Ok(()) } else { Err(Usage(problems).into()) }
 }
 
@@ -245,7 +279,7 @@ fn first_leg(sweep: &Sweep, trial: usize) -> Leg {
 }
 
 /// Prints the trials and their steps; each run is prepared, and none is trained.
-fn dry_run(runner: &mut Runner<'_>, sweep: &Sweep) -> anyhow::Result<ExitCode> {
+fn dry_run(runner: &mut Runner<'_>, sweep: &Sweep, is_json: bool) -> anyhow::Result<ExitCode> {
     let first = sweep.clone().next_leg().map_or(Budget::Whole, |leg| leg.until);
     let (mut sizes, mut early) = (Vec::new(), None);
     for trial in 0..sweep.trials.len() {
@@ -263,7 +297,11 @@ fn dry_run(runner: &mut Runner<'_>, sweep: &Sweep) -> anyhow::Result<ExitCode> {
             other => bail!("a run began with {other:?}"),
         }
     }
-    Progress::new(false, 0.0).print(&table::plan(sweep, &sizes));
+    let text = match is_json {
+        true => format!("{}\n", serde_json::to_string_pretty(&table::plan_in_json(sweep, &sizes))?),
+        false => table::plan(sweep, &sizes),
+    };
+    Progress::new(false, 0.0).print(&text);
     if let Some(words) = early {
         say(&words);
     }
@@ -314,6 +352,18 @@ mod tests {
     use hone_core::sweep::{RunResult, SweepPlan};
 
     use super::*;
+
+    #[test]
+    fn files_that_are_others_than_at_the_beginning_are_named() {
+        let hashes = |files: &[(&str, &str)]| -> BTreeMap<String, String> {
+            files.iter().map(|(name, hash)| ((*name).to_owned(), (*hash).to_owned())).collect()
+        };
+        let began = hashes(&[("config.json", "a"), ("job", "b"), ("edits", "c")]);
+        assert_eq!(find_other_files(&began, &began), None);
+        let now = hashes(&[("config.json", "x"), ("job", "b"), ("edits", "c"), ("copies", "d")]);
+        let said = "not as when it began: config.json of the model, the copies of rows";
+        assert_eq!(find_other_files(&began, &now).as_deref(), Some(said));
+    }
 
     #[test]
     fn the_best_that_is_over_keeps_its_weights_until_another_is() {

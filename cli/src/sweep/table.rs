@@ -160,6 +160,24 @@ pub(super) fn plan(sweep: &Sweep, sizes: &[(u32, u32)]) -> String {
     text
 }
 
+/// The same as JSON.
+pub(super) fn plan_in_json(sweep: &Sweep, sizes: &[(u32, u32)]) -> Value {
+    let of_trial = |(index, (trial, (_, total))): (usize, (&Trial, &(u32, u32)))| {
+        let number = index + 1;
+        json!({ "trial": number, "settings": trial.settings, "steps": total })
+    };
+    let trials: Vec<Value> = sweep.trials.iter().zip(sizes).enumerate().map(of_trial).collect();
+    let runs: Vec<String> = (0..sweep.plan.search.num_runs()).map(|index| run_name(sweep, index)).collect();
+    let rungs = sweep.forecast(sizes);
+    let of_rung = |(trials, steps): &(usize, u64)| json!({ "trials": trials, "steps": steps });
+    json!({
+        "trials": trials,
+        "runs": runs,
+        "rungs": rungs.iter().map(of_rung).collect::<Vec<Value>>(),
+        "steps": rungs.iter().map(|(_, steps)| steps).sum::<u64>(),
+    })
+}
+
 /// How far a leg goes, for messages.
 pub(super) fn until(until: Budget) -> String {
     match until {
@@ -290,6 +308,9 @@ rung 2: 1 trial, at most 80 steps
 in all 110 of the 270 steps of every trial run to its end
 ";
         assert_eq!(text, expected);
+        let json = plan_in_json(&state.sweep, &[(10, 90); 3]);
+        assert_eq!((&json["steps"], &json["rungs"][1]), (&json!(110), &json!({ "trials": 1, "steps": 80 })));
+        assert_eq!(json["trials"][2]["steps"], json!(90));
     }
 
     #[test]

@@ -72,6 +72,14 @@ mod tests {
     fn figures_of_tokens_are_one_line() {
         let line = tables::evaluation("rows.txt", &measured(1.0), "this file");
         assert_eq!(line, "rows.txt: loss 1.0000  perplexity 2.72  token accuracy 0.5556  over 9 tokens\n");
+        let mut in_full = measured(1.0);
+        in_full.figures[1].interval = Some([2.5, 3.0]);
+        in_full.figures[2].interval = Some([5.0 / 9.0; 2]);
+        let below = "  perplexity       2.7183  95 % between 2.5000 and 3.0000
+  token accuracy   0.5556  the same in every draw of these rows: no interval is known
+  Loss has no interval: it is undefined in most draws of these rows
+";
+        assert_eq!(tables::evaluation("rows.txt", &in_full, "this file"), format!("{line}{below}"));
     }
 
     #[test]

@@ -93,6 +93,7 @@ mod tests {
         };
         let detail = Images {
             classes: vec![class("circle", 30), class("square", 70)],
+            num_unlabeled: 0,
             sizes: vec![SizeBucket { label: "32–63 px".into(), count: 100 }],
             smallest: [32, 40],
             largest: [60, 48],

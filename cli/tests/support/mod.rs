@@ -83,13 +83,19 @@ pub(crate) fn train_line(model: &Path) -> Vec<String> {
 pub(crate) fn leave_checkpoint(home: &Path, model: &Path, output: &str) {
     let mut command = hone(home);
     command.args(train_line(model)).args(["--epochs", "3", "--logging-steps", "1", "--json", "--output", output]);
+    kill_after_checkpoint(&mut command);
+    assert!(home.join(output).join("checkpoint/inputs.json").is_file());
+    let _ = fs::remove_dir_all(home.join(output).join("checkpoint.old")); // it may have come to a second one
+}
+
+/// Starts a run that says its events, and kills it after its first checkpoint.
+pub(crate) fn kill_after_checkpoint(command: &mut Command) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary starts");
     let events = BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok);
     let mut after = events.skip_while(|line| !line.contains("\"event\":\"checkpoint_due\""));
     after.nth(1).expect("the event after the checkpoint was written");
     child.kill().expect("it still runs");
     child.wait().expect("ends");
-    assert!(home.join(output).join("checkpoint/inputs.json").is_file());
 }
 
 /// A request as the hub saw it.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::config::{JOB_FILE, Job, Pooling};
 use crate::folder::Folder;
-use crate::hub::SENTENCEPIECE_FILES;
+use crate::hub::{GENERATION_CONFIG, SENTENCEPIECE_FILES};
 use crate::images::PREPROCESSOR_CONFIG;
 use crate::model::{Model, ModelConfig};
 use crate::task::{HeadKind, Task};
@@ -47,8 +47,15 @@ pub fn stream_folder(
     let map = config.key_map();
     name_padding(&mut folder, pretrained, &config);
     let (base, _) = open_weights(&pretrained.folder, &config)?;
-    let model = base.widen(map, model.clone())?.merged();
-    let mut weights = pending_weights(&model, map, |_, _| true);
+    let mut model = base.widen(map, model.clone())?;
+    let mut adapted = model.take_adapted();
+    let with_adapter = |(path, tensor): (String, PendingTensor)| match adapted.remove(&path) {
+        // An adapter is added when the turn of its weight comes: there is one such sum at a time.
+        Some(layer) => (path, tensor.replaced_by(move || layer.merged().weight.val().inner())),
+        None => (path, tensor),
+    };
+    let mut weights: Vec<_> = pending_weights(&model, map, |_, _| true).into_iter().map(with_adapter).collect();
+    assert!(adapted.is_empty(), "each layer with an adapter has a weight");
     weights.extend(kept(&config, &base)?.into_iter().map(|(path, tensor)| (path, PendingTensor::of_host(tensor))));
     folder.insert(CONFIG, pretty(&config_json(&config, &model, labels, job)));
     if config.head_kind() == HeadKind::Pooled {
@@ -104,7 +111,7 @@ pub(super) fn tokenizer_files(pretrained: &PretrainedModel) -> Folder {
     for (name, _) in pretrained.folder.iter() {
         let is_tokenizer = name.contains("token") || name.starts_with("vocab") || name == "merges.txt";
         let is_tokenizer = is_tokenizer || SENTENCEPIECE_FILES.contains(&name);
-        let is_generation = name == "generation_config.json" || name.ends_with(".jinja");
+        let is_generation = name == GENERATION_CONFIG || name.ends_with(".jinja");
         if is_tokenizer || is_generation || name == PREPROCESSOR_CONFIG {
             folder.insert_shared(name, &pretrained.folder, name);
         }

@@ -63,6 +63,14 @@ impl<'a> FileTensor<'a> {
         }
     }
 
+    /// The file that it lies in, and its first byte there; `None` of one in memory.
+    pub(super) fn place(&self) -> Option<(&'a str, u64)> {
+        match self.bytes {
+            TensorBytes::Memory(_) => None,
+            TensorBytes::Stored { name, start, .. } => Some((name, start)),
+        }
+    }
+
     /// All of its bytes.
     ///
     /// # Errors

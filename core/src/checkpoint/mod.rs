@@ -2,6 +2,7 @@
 //! run needs to go on as if nothing had happened.
 
 mod adapter_fields;
+mod adapter_files;
 mod adapter_keys;
 mod card;
 mod card_code;
@@ -30,6 +31,7 @@ mod tensor_parts;
 mod weight_file;
 mod weights;
 
+pub use adapter_files::unzip_adapter;
 pub use card::{CardFacts, model_card};
 pub use error::CheckpointError;
 pub use export::{export_folder, in_full_precision, stream_folder};

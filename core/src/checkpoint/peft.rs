@@ -22,14 +22,10 @@ use super::{
 };
 use crate::config::{Freeze, JOB_FILE, Job, LoraConfig, Method, ModelSource};
 use crate::folder::Folder;
+pub use crate::hub::{ADAPTER_CONFIG, ADAPTER_WEIGHTS};
 use crate::model::{KeyMap, LinearLayout, LinearModule, Model, ModelConfig, checkpoint_key, is_trained, module_key};
 use crate::nn::Init;
 use crate::task::HeadKind;
-
-/// An adapter's settings.
-pub const ADAPTER_CONFIG: &str = "adapter_config.json";
-/// An adapter's weights.
-pub const ADAPTER_WEIGHTS: &str = "adapter_model.safetensors";
 
 /// The folder that `PeftModel.from_pretrained` loads, with the tokenizer beside it.
 ///

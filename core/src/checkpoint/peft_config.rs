@@ -13,6 +13,7 @@ use crate::config::LoraConfig;
 use crate::folder::Folder;
 use crate::model::{LinearModule, ModelConfig};
 use crate::task::HeadKind;
+use crate::words::list;
 
 /// Fields that are read here, and those that change nothing of what a trained adapter computes.
 const KNOWN: [&str; 30] = [
@@ -56,6 +57,12 @@ const KNOWN: [&str; 30] = [
 /// Values of `init_lora_weights` that leave the base model as it is.
 const PLAIN_INITS: [&str; 4] = ["gaussian", "eva", "orthogonal", "mica"];
 
+/// Most characters of a name that are shown.
+const MAX_NAME: usize = 120;
+
+/// Most modules that are named in words.
+const MAX_NAMED: usize = 8;
+
 /// The settings of an adapter that PEFT or Hone wrote.
 #[derive(Debug, Clone)]
 pub struct AdapterConfig {
@@ -72,6 +79,8 @@ pub struct AdapterConfig {
     heads: Vec<Pattern>,
     /// `task_type`.
     task_type: Option<String>,
+    /// `base_model_name_or_path`, or its beginning.
+    base: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -148,7 +157,34 @@ impl AdapterConfig {
             saved: saved.iter().map(|name| inside(name)).collect::<Result<_, _>>()?,
             heads: heads.iter().map(|name| inside(name)).collect::<Result<_, _>>()?,
             task_type: task_type.map(str::to_owned),
+            base: fields.text("base_model_name_or_path").ok().flatten().filter(|base| !base.is_empty()).map(beginning),
         })
+    }
+
+    /// The model that it names as its base, where that is none of the name `loaded`: folders of hubs and of machines that end alike count
+    /// as one.
+    #[must_use]
+    pub fn other_base(&self, loaded: Option<&str>) -> Option<&str> {
+        let is_loaded = |base: &&str| loaded.is_some_and(|loaded| last_part(loaded) == last_part(base));
+        self.base.as_deref().filter(|base| !is_loaded(base))
+    }
+
+    /// What it is, in words: `a LoRA adapter of rank 8 (alpha 16) on q_proj, v_proj`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let LoraConfig { r, lora_alpha, use_dora, .. } = &self.lora;
+        let kind = if *use_dora { "DoRA" } else { "LoRA" };
+        let others = if self.rank_pattern.is_empty() { "" } else { " and others" };
+        let modules = match &self.targets {
+            Targets::Default => "what PEFT adapts in such a model".to_owned(),
+            Targets::AllLinear => "all linear layers".to_owned(),
+            Targets::Names(Names::List(names)) => {
+                let shown: Vec<String> = names.iter().take(MAX_NAMED).map(|name| beginning(name)).collect();
+                list(&shown, names.len())
+            }
+            Targets::Names(Names::Regex(_)) => "layers that a regular expression names".to_owned(),
+        };
+        format!("a {kind} adapter of rank {r}{others} (alpha {lora_alpha}) on {modules}")
     }
 
     /// The head that it was trained with, where `task_type` says it.
@@ -235,6 +271,16 @@ impl AdapterConfig {
             Targets::Names(Names::Regex(_)) => "(a regular expression)".into(),
         }
     }
+}
+
+/// As much of a name as is shown: the file may be a stranger's.
+fn beginning(name: &str) -> String {
+    name.chars().take(MAX_NAME).collect()
+}
+
+/// `distilgpt2` of `distilbert/distilgpt2` and of `C:\models\DistilGPT2\`.
+fn last_part(path: &str) -> Option<String> {
+    path.rsplit(['/', '\\']).find(|part| !part.is_empty()).map(str::to_lowercase)
 }
 
 /// PEFT's names for a model type whose adapter names none.

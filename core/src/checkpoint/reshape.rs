@@ -2,12 +2,14 @@
 //! say of both, changed together. In: a model's files, and what is to be changed. Out: files of a model of the same
 //! architecture, which `transformers` loads as it loads any other, and what was done, in sentences.
 //!
-//! What stays is copied byte for byte, in its own number format; what is fresh has the format of its neighbours.
+//! What stays is byte for byte what it was, in its own number format; what is fresh has the format of its neighbours. The new file of
+//! weights is none in memory: what stays of the others is read where it lies (ADR 49).
 
 mod rows;
 mod tensors;
 
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use super::export::pretty;
 use super::hf::{CONFIG, WEIGHTS, open_weights};
@@ -21,7 +23,7 @@ use crate::tokenizer::{NewToken, NewTokens};
 use crate::words::{list, plural};
 
 use rows::NewRows;
-use tensors::NewTensor;
+use tensors::{FileOfParts, NewTensor};
 
 /// Most bytes that fresh layers and new tokens may add to the weights.
 const MAX_ADDED_BYTES: u64 = 4 << 30;
@@ -65,18 +67,17 @@ pub fn reshape(
     let after = before.with_layers(&kept, added)?;
     let after = if vocab_size == before.vocab_size() { after } else { after.with_vocab_size(vocab_size)? };
 
-    let (file, _) = open_weights(&model.folder, &before)?;
+    let files = with_stored_weights(&model.folder)?;
+    let (file, _) = open_weights(&files, &before)?;
     let rows = NewRows::new(&before, &file, &new.tokens, vocab_size)?;
     check_size(&before, &file, &kept, added, &rows)?;
-    let mut tensors = kept_tensors(&before, &file, &kept, &rows)?;
+    let mut tensors = kept_tensors(&before, (&file, &files), &kept, &rows)?;
     for (name, tensor) in fresh_layers(&before, &after, &file, &kept, seed)? {
         insert(&mut tensors, name, tensor)?;
     }
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let weights = safetensors::serialize(tensors, Some(metadata)).expect("shapes and lengths agree by construction");
-
     let mut folder = without_weights(&model.folder)?;
-    folder.insert(WEIGHTS, weights);
+    folder.insert_stored(WEIGHTS, Rc::new(FileOfParts::new(tensors, Some(metadata))));
     folder.insert(CONFIG, pretty(&after.json));
     let notes = notes(&before, &kept, added, &new);
     for (name, bytes) in new.files {
@@ -137,19 +138,20 @@ fn template<'a>(config: &ModelConfig, file: &'a WeightFile<'_>, kept: &[usize]) 
     file.names().filter_map(of_last).collect()
 }
 
-/// What stays of the weights: layers under their new numbers, and tables with a row for each new token.
-fn kept_tensors<'a>(
+/// What stays of the weights: layers under their new numbers, and tables with a row for each new token. `file` are the weights in
+/// `files`.
+fn kept_tensors(
     config: &ModelConfig,
-    file: &'a WeightFile<'_>,
+    (file, files): (&WeightFile<'_>, &Folder),
     kept: &[usize],
-    rows: &'a NewRows,
-) -> Result<BTreeMap<String, NewTensor<'a>>, CheckpointError> {
+    rows: &NewRows,
+) -> Result<BTreeMap<String, NewTensor>, CheckpointError> {
     let mut tensors = BTreeMap::new();
     for name in file.names() {
         let before = file.tensor(name).expect("the name comes from the file");
         let tensor = match rows.of(name) {
-            Some(of_table) => NewTensor::with_rows(before, of_table)?,
-            None => NewTensor::kept(before)?,
+            Some(of_table) => NewTensor::with_rows(before, files, of_table)?,
+            None => NewTensor::kept(before, files)?,
         };
         match config.key_map().layer_key(name) {
             None => insert(&mut tensors, name.to_owned(), tensor)?,
@@ -164,13 +166,13 @@ fn kept_tensors<'a>(
 }
 
 /// The parameters of fresh layers: weights as `transformers` draws them, norms that multiply with 1, biases 0.
-fn fresh_layers<'a>(
+fn fresh_layers(
     before: &ModelConfig,
     after: &ModelConfig,
     file: &WeightFile<'_>,
     kept: &[usize],
     seed: u64,
-) -> Result<Vec<(String, NewTensor<'a>)>, CheckpointError> {
+) -> Result<Vec<(String, NewTensor)>, CheckpointError> {
     let mut init = Init::new(seed ^ SEED_OF_LAYERS);
     let mut tensors = Vec::new();
     let template = template(before, file, kept);
@@ -228,11 +230,7 @@ fn std_of(config: &ModelConfig, module: &str) -> f64 {
     }
 }
 
-fn insert<'a>(
-    tensors: &mut BTreeMap<String, NewTensor<'a>>,
-    name: String,
-    tensor: NewTensor<'a>,
-) -> Result<(), CheckpointError> {
+fn insert(tensors: &mut BTreeMap<String, NewTensor>, name: String, tensor: NewTensor) -> Result<(), CheckpointError> {
     if tensors.contains_key(&name) {
         let place = "once the layers are numbered anew".to_owned();
         return Err(CheckpointError::Twice { key: cut(&name), place });
@@ -241,10 +239,28 @@ fn insert<'a>(
     Ok(())
 }
 
+/// The files of weights that a folder may have.
+fn weight_names(folder: &Folder) -> Result<Vec<String>, CheckpointError> {
+    let mut names = folder.get(INDEX).map_or(Ok(Vec::new()), shard_names)?;
+    names.push(WEIGHTS.to_owned());
+    Ok(names)
+}
+
+/// A folder whose weights stay where they are, also those in memory, which are shared.
+fn with_stored_weights(folder: &Folder) -> Result<Folder, CheckpointError> {
+    let mut files = folder.clone();
+    for name in weight_names(folder)? {
+        if let Some(bytes) = folder.share(&name) {
+            files.insert_stored(name, bytes);
+        }
+    }
+    Ok(files)
+}
+
 /// The files of a folder that hold no weights.
 fn without_weights(folder: &Folder) -> Result<Folder, CheckpointError> {
-    let shards = folder.get(INDEX).map_or(Ok(Vec::new()), shard_names)?;
-    let is_weight = |name: &str| name == WEIGHTS || name == INDEX || shards.iter().any(|shard| shard == name);
+    let weights = weight_names(folder)?;
+    let is_weight = |name: &str| name == INDEX || weights.iter().any(|weights| weights == name);
     let mut others = Folder::new();
     for (name, _) in folder.iter().filter(|(name, _)| !is_weight(name)) {
         others.insert_shared(name, folder, name);

@@ -13,15 +13,9 @@ use super::export::pretty;
 use super::notes::{cut, quoted};
 use crate::config::RunConfig;
 use crate::folder::Folder;
-use crate::hub::{MODULES, SENTENCE_LENGTH};
+use crate::hub::{MODULES, POOLING, PROMPTS, SENTENCE_LENGTH};
 use crate::model::{ModelConfig, RowVector};
 use crate::task::CardText;
-
-/// Says how token states become one vector.
-const POOLING: &str = "1_Pooling/config.json";
-
-/// Says what is written before texts.
-const PROMPTS: &str = "config_sentence_transformers.json";
 
 /// The ways of pooling, as `1_Pooling/config.json` calls them: since version 6 by the name, before with a field for each.
 const WAYS: [(&str, &str); 6] = [

@@ -142,8 +142,7 @@ pub fn write_tensors(tensors: &BTreeMap<String, HostTensor>) -> Vec<u8> {
 /// # Errors
 /// When the file is missing or damaged.
 pub fn read_tensors(folder: &Folder, file: &'static str) -> Result<BTreeMap<String, HostTensor>, CheckpointError> {
-    let bytes = folder.get(file).ok_or(CheckpointError::MissingFile { file })?;
-    let opened = WeightFile::open(file, bytes)?;
+    let opened = WeightFile::open_file(folder, file)?;
     let mut tensors = BTreeMap::new();
     for name in opened.names() {
         let tensor = opened.read(name)?.expect("the name comes from the file");

@@ -10,11 +10,8 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::CheckpointError;
-use super::pending::{F32, PendingPart, PendingTensor, read_parts};
+use super::pending::{F32, PIECE_BYTES, PendingPart, PendingTensor, read_parts};
 use crate::folder::Folder;
-
-/// Bytes of a piece at most, and of the small tensors that are read in one transfer: each waits for the device.
-const PIECE_BYTES: usize = 8 << 20;
 
 /// What comes next of some files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,25 +44,48 @@ impl TensorFile {
         must_be_finite: bool,
     ) -> Self {
         let (mut infos, mut parts) = (Vec::with_capacity(tensors.len()), VecDeque::with_capacity(tensors.len()));
-        let mut end = 0;
         for (name, tensor) in tensors {
-            let start = end;
-            end += tensor.num_bytes();
-            infos.push((
-                name.clone(),
-                TensorInfo { dtype: Dtype::F32, shape: tensor.shape, data_offsets: (start, end) },
-            ));
+            infos.push((name.clone(), tensor.num_bytes(), tensor.shape));
             parts.extend(tensor.parts.into_iter().map(|part| (name.clone(), part)));
         }
-        let metadata = Metadata::new(metadata, infos).expect("shapes and lengths agree by construction");
-        let mut json = serde_json::to_vec(&metadata).expect("names and numbers serialize");
-        json.resize(json.len().next_multiple_of(8), b' ');
-        let header = [&(json.len() as u64).to_le_bytes()[..], &json].concat();
-        Self { num_bytes: header.len() + end, header, parts, must_be_finite }
+        let (header, num_values_bytes) = header(infos, metadata);
+        Self { num_bytes: header.len() + num_values_bytes, header, parts, must_be_finite }
     }
 
-    /// The next tensors: a large one, or as many small ones as a piece has; none after the last.
-    async fn read_some(&mut self) -> Result<Vec<Vec<f32>>, CheckpointError> {
+    /// Bytes that a file of vectors has, of these lengths by their names, in the order of which they are.
+    pub(crate) fn bytes_of_vectors(lengths: &BTreeMap<String, usize>) -> usize {
+        let infos = lengths.iter().map(|(name, length)| (name.clone(), length * F32, vec![*length])).collect();
+        let (header, num_values_bytes) = header(infos, None);
+        header.len() + num_values_bytes
+    }
+
+    /// The whole file, written over `room`, whose memory it takes as far as that is enough.
+    ///
+    /// # Errors
+    /// When the device fails, or a value is no number that has to be one.
+    pub(crate) async fn write_over(mut self, mut room: Vec<u8>) -> Result<Vec<u8>, CheckpointError> {
+        room.clear();
+        room.reserve_exact(self.num_bytes);
+        room.append(&mut self.header);
+        while let Some(read) = self.read_some().await? {
+            for values in read {
+                append(&mut room, &values);
+            }
+        }
+        Ok(room)
+    }
+
+    /// Reads all of it, and keeps nothing.
+    ///
+    /// # Errors
+    /// As [`Self::write_over`].
+    pub(crate) async fn check(mut self) -> Result<(), CheckpointError> {
+        while self.read_some().await?.is_some() {}
+        Ok(())
+    }
+
+    /// The next values: some of a large tensor, or as many small tensors as a piece has; `None` after the last.
+    async fn read_some(&mut self) -> Result<Option<Vec<Vec<f32>>>, CheckpointError> {
         let (mut names, mut some, mut num_values) = (Vec::new(), Vec::new(), 0);
         while let Some((_, next)) = self.parts.front()
             && (some.is_empty() || (num_values + next.num_values) * F32 <= PIECE_BYTES)
@@ -75,14 +95,39 @@ impl TensorFile {
             names.push(name);
             some.push(part);
         }
+        if some.is_empty() {
+            return Ok(None);
+        }
         let read = read_parts(some).await?;
         for (values, key) in read.iter().zip(names) {
             if self.must_be_finite && !values.iter().all(|value| value.is_finite()) {
                 return Err(CheckpointError::NotFinite { key });
             }
         }
-        Ok(read)
+        Ok(Some(read))
     }
+}
+
+/// The header of a file of f32, and the bytes of all values after it; of each tensor its name, its bytes and its sizes, in the order in
+/// which they lie in the file.
+fn header(tensors: Vec<(String, usize, Vec<usize>)>, metadata: Option<HashMap<String, String>>) -> (Vec<u8>, usize) {
+    let mut end = 0;
+    let info = |(name, num_bytes, shape): (String, usize, Vec<usize>)| {
+        let start = end;
+        end += num_bytes;
+        (name, TensorInfo { dtype: Dtype::F32, shape, data_offsets: (start, end) })
+    };
+    let infos: Vec<(String, TensorInfo)> = tensors.into_iter().map(info).collect();
+    (header_of(infos, metadata), end)
+}
+
+/// The header of a safetensors file, as `safetensors` itself writes it, with the bytes before it that say how long it is; tensors in
+/// the order in which they lie in the file.
+pub(super) fn header_of(tensors: Vec<(String, TensorInfo)>, metadata: Option<HashMap<String, String>>) -> Vec<u8> {
+    let metadata = Metadata::new(metadata, tensors).expect("shapes and lengths agree by construction");
+    let mut json = serde_json::to_vec(&metadata).expect("names and numbers serialize");
+    json.resize(json.len().next_multiple_of(8), b' ');
+    [&(json.len() as u64).to_le_bytes()[..], &json].concat()
 }
 
 /// What a file of a stream holds.
@@ -188,21 +233,9 @@ impl FileStream {
     pub async fn into_folder(mut self) -> Result<Folder, CheckpointError> {
         let mut folder = Folder::new();
         while let Some((name, content)) = self.files.pop_first() {
-            let bytes = self.size(&name, &content);
             match content {
                 Content::Bytes => assert!(folder.insert_shared(name.clone(), &self.bytes, &name), "it lies there"),
-                Content::Tensors(file) => {
-                    let mut whole = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
-                    let mut open = Open::Tensors { file, read: VecDeque::new(), done: 0 };
-                    loop {
-                        let piece = open.next(&self.bytes).await?;
-                        if piece.is_empty() {
-                            break;
-                        }
-                        whole.extend_from_slice(&piece);
-                    }
-                    folder.insert(name, whole);
-                }
+                Content::Tensors(file) => folder.insert(name, file.write_over(Vec::new()).await?),
             }
         }
         Ok(folder)
@@ -231,10 +264,14 @@ impl Open {
             Self::Tensors { file, read, done } => {
                 let mut piece = std::mem::take(&mut file.header);
                 loop {
-                    if read.is_empty() {
-                        read.extend(file.read_some().await?);
-                    }
-                    let is_last = read.is_empty();
+                    let is_last = read.is_empty()
+                        && match file.read_some().await? {
+                            Some(values) => {
+                                read.extend(values);
+                                false
+                            }
+                            None => true,
+                        };
                     fill(&mut piece, read, done);
                     if is_last || !piece.is_empty() {
                         return Ok(piece);
@@ -251,10 +288,7 @@ fn fill(piece: &mut Vec<u8>, read: &mut VecDeque<Vec<f32>>, done: &mut usize) {
         && piece.len() + F32 <= PIECE_BYTES
     {
         let end = values.len().min(*done + (PIECE_BYTES - piece.len()) / F32);
-        piece.reserve((end - *done) * F32);
-        for value in &values[*done..end] {
-            piece.extend_from_slice(&value.to_le_bytes());
-        }
+        append(piece, &values[*done..end]);
         *done = end;
         if end == values.len() {
             read.pop_front();
@@ -263,8 +297,19 @@ fn fill(piece: &mut Vec<u8>, read: &mut VecDeque<Vec<f32>>, done: &mut usize) {
     }
 }
 
+/// Adds values, as a file has them.
+fn append(to: &mut Vec<u8>, values: &[f32]) {
+    to.reserve(values.len() * F32);
+    for value in values {
+        to.extend_from_slice(&value.to_le_bytes());
+    }
+}
+
 #[cfg(all(test, feature = "cpu"))]
 mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
     use burn::tensor::{Device, Tensor, TensorData};
     use futures_lite::future::block_on;
 
@@ -282,7 +327,7 @@ mod tests {
         if is_turned {
             shape.reverse();
         }
-        PendingTensor { shape, parts: vec![PendingPart::new(tensor, is_turned)] }
+        PendingTensor { shape, parts: PendingPart::cut(tensor, is_turned) }
     }
 
     /// All pieces, none larger than it may be: (name, size that was told, bytes).
@@ -308,7 +353,7 @@ mod tests {
         let (second, second_values) = on_device([1, 3], -4.0);
         let table = PendingTensor {
             shape: vec![3, 3],
-            parts: vec![PendingPart::new(first, false), PendingPart::new(second, false)],
+            parts: PendingPart::cut(first, false).into_iter().chain(PendingPart::cut(second, false)).collect(),
         };
         let host = HostTensor { shape: vec![2], values: vec![0.5, -0.0] };
         let nothing = HostTensor { shape: vec![0, 4], values: Vec::new() };
@@ -367,6 +412,65 @@ mod tests {
         stream.insert("part/d", "one");
         let at_once = block_on(stream.into_folder()).expect("it can be read");
         assert_eq!(in_pieces, at_once.into_iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_large_tensor_is_read_some_rows_at_a_time_however_it_lies() {
+        let (tensor, values) = on_device([1500, 2000], 0.5);
+        for is_turned in [false, true] {
+            let parts = PendingPart::cut(tensor.clone(), is_turned);
+            let sizes: Vec<usize> = parts.iter().map(|part| part.num_values * F32).collect();
+            assert!(sizes.len() > 5 && sizes.iter().all(|&size| size <= PIECE_BYTES), "{sizes:?}");
+            let read =
+                parts.into_iter().flat_map(|part| block_on(read_parts([part])).expect("it can be read")).flatten();
+            let expected = if is_turned { transpose(&values, 1500, 2000) } else { values.clone() };
+            assert!(read.eq(expected), "turned: {is_turned}");
+        }
+        let (wide, _) = on_device([2, 700_000], 0.0);
+        assert_eq!(PendingPart::cut(wide, false).len(), 2, "a row is not cut");
+        assert!(PendingPart::cut(Tensor::<1>::zeros([0], &Device::flex()), false).is_empty());
+    }
+
+    #[test]
+    fn a_matrix_that_is_made_for_a_file_is_made_once_and_not_before_it_is_read() {
+        let (tensor, values) = on_device([1500, 2000], 0.5);
+        for is_turned in [false, true] {
+            let made = Rc::new(Cell::new(0));
+            let (count, sum) = (Rc::clone(&made), tensor.clone());
+            let other = pending(tensor.clone().mul_scalar(0.0), is_turned);
+            let replaced = other.replaced_by(move || {
+                count.set(count.get() + 1);
+                sum
+            });
+            assert_eq!((made.get(), replaced.num_bytes()), (0, values.len() * F32));
+            let parts = replaced.parts.into_iter();
+            let read: Vec<f32> =
+                parts.flat_map(|part| block_on(read_parts([part])).expect("it can be read")).flatten().collect();
+            let expected = if is_turned { transpose(&values, 1500, 2000) } else { values.clone() };
+            assert!(read == expected && made.get() == 1, "turned: {is_turned}, made {} times", made.get());
+        }
+    }
+
+    #[test]
+    fn a_file_is_written_over_one_of_its_size_where_that_lies() {
+        let (tensor, _) = on_device([40, 50], 1.0);
+        let other = tensor.clone().mul_scalar(2.0);
+        let file = |tensor: &Tensor<2>| {
+            let flat = PendingTensor::of_vector(tensor.clone().reshape([2000]));
+            TensorFile::new(BTreeMap::from([("w".to_owned(), flat)]), None, true)
+        };
+        let bytes = TensorFile::bytes_of_vectors(&BTreeMap::from([("w".to_owned(), 2000)]));
+        let room = Vec::with_capacity(bytes);
+        let place = room.as_ptr();
+        let first = block_on(file(&tensor).write_over(room)).expect("it can be read");
+        assert_eq!((first.len(), first.as_ptr()), (bytes, place), "its size was known before");
+        let copy = first.clone();
+        let second = block_on(file(&other).write_over(first)).expect("it can be read");
+        assert_eq!((second.len(), second.as_ptr()), (bytes, place));
+        assert!(copy != second && block_on(file(&tensor).write_over(second)).expect("it can be read") == copy);
+        let bad = Tensor::<2>::from_floats([[f32::NAN, 1.0]], &Device::flex()).reshape([2]);
+        let bad = BTreeMap::from([("w".to_owned(), PendingTensor::of_vector(bad))]);
+        assert!(block_on(TensorFile::new(bad, None, true).check()).is_err() && block_on(file(&tensor).check()).is_ok());
     }
 
     #[test]

@@ -11,8 +11,8 @@ use safetensors::tensor::{Metadata, TensorInfo, TensorView};
 use super::file_tensor::FileTensor;
 use super::{CheckpointError, WeightFile};
 
-/// Bytes of tensors that are read together, at most; a larger tensor comes alone.
-const PART_BYTES: usize = 32 << 20;
+/// Bytes of tensors that are read together, at most; a larger tensor comes alone. In a browser memory that was taken is never given back.
+const PART_BYTES: usize = 8 << 20;
 
 /// Bytes that say how long the header is.
 const LENGTH_BYTES: u64 = 8;

@@ -80,6 +80,14 @@ impl<'a> WeightFile<'a> {
         }))
     }
 
+    /// A file of a checkpoint, which lies in memory or stays where it is.
+    ///
+    /// # Errors
+    /// As [`Self::open_in`].
+    pub(crate) fn open_file(folder: &'a Folder, file: &'static str) -> Result<Self, CheckpointError> {
+        if folder.has(file) { Self::open_in(folder, [file]) } else { Err(CheckpointError::MissingFile { file }) }
+    }
+
     fn join<'b>(
         files: impl Iterator<Item = (&'b str, Result<NamedTensors<'a>, CheckpointError>)>,
     ) -> Result<Self, CheckpointError> {

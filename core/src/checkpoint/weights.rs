@@ -203,7 +203,7 @@ impl<S: Fn(&str, bool) -> bool> ModuleVisitor for Collect<'_, S> {
         if is_turned {
             shape.reverse();
         }
-        self.found.push((path, PendingTensor { shape, parts: vec![PendingPart::new(tensor, is_turned)] }));
+        self.found.push((path, PendingTensor { shape, parts: PendingPart::cut(tensor, is_turned) }));
     }
 }
 

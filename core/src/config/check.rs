@@ -134,6 +134,7 @@ impl ReadOptions {
             ("image_column", self.image_column.is_some()),
             ("label_separator", self.label_separator.is_some()),
             ("merge_labels", !self.merge_labels.is_empty()),
+            ("clean_texts", !self.clean_texts.is_empty()),
             ("group_column", self.sharing.group_column.is_some()),
             ("time_column", self.sharing.time_column.is_some()),
             ("dedupe", self.sharing.dedupe),

@@ -230,7 +230,7 @@ impl Job {
 mod tests {
     use super::super::{
         AugmentKind, DataShape, Dtype, Encoding, Fold, Freeze, LoraConfig, LrSchedulerType, MadeCopies, MadeCopy,
-        Method, PromptFormat, RowEdit, RowEdits, RowSharing, Split,
+        Method, PromptFormat, RowEdit, RowEdits, RowSharing, Split, TextCleaning,
     };
     use super::*;
 
@@ -292,6 +292,7 @@ mod tests {
             sheet: name("Rows"),
             label_separator: Some('|'),
             merge_labels: [("biling".to_owned(), "Billing".to_owned())].into(),
+            clean_texts: [TextCleaning::Damage].into(),
             sharing: RowSharing {
                 group_column: name("kunde"),
                 dedupe: true,

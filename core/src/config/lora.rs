@@ -49,6 +49,9 @@ impl LoraConfig {
     /// Largest rank of an adapter.
     pub const MAX_RANK: u32 = 4096;
 
+    /// The target module that names all linear layers.
+    pub const ALL_LINEAR: &'static str = "all-linear";
+
     /// Rank of a layer's adapter; `module` is the layer's whole name.
     #[must_use]
     pub fn rank_of(&self, module: &str) -> u32 {
@@ -61,6 +64,12 @@ impl LoraConfig {
         let rank = f64::from(self.rank_of(module));
         let alpha = find(&self.alpha_pattern, module).unwrap_or(self.lora_alpha);
         alpha / if self.use_rslora { rank.sqrt() } else { rank }
+    }
+
+    /// Whether a target module names the layer of a whole name: by PEFT's rule, or as one of all linear layers.
+    #[must_use]
+    pub fn is_target(module: &str, target: &str) -> bool {
+        target == Self::ALL_LINEAR || Self::is_named(module, target)
     }
 
     /// PEFT's rule: `name` is the whole name of a module or its end after a dot.

@@ -22,6 +22,7 @@ mod settings;
 mod sharing;
 mod split;
 mod techniques;
+mod text_cleaning;
 mod word_pairs;
 
 pub use augmentation::{AugmentKind, TextAugmentation};
@@ -34,8 +35,8 @@ pub use job::{DataHashes, JOB_FILE, Job, JobError, ModelSource, TEMPERATURE, UNS
 pub use lora::LoraConfig;
 pub use made_copies::{MadeCopies, MadeCopy};
 pub use parts::{JobPart, check_part_names};
-pub(crate) use prompt_format::ALPACA;
 pub use prompt_format::{OwnFormat, PromptFormat, PromptFormatError};
+pub(crate) use prompt_format::{alpaca_prompt, with_input_below};
 pub use read::{DataShape, ReadOptions};
 pub use row_edits::{EditedCell, EditedRow, RowEdit, RowEdits};
 pub use run::{
@@ -47,5 +48,6 @@ pub use settings::{DEFAULT_TARGETS, LAST, SETTINGS, setting};
 pub use sharing::{Fold, MAX_FOLDS, RowSharing};
 pub use split::Split;
 pub use techniques::{ClassSampling, Techniques};
+pub use text_cleaning::TextCleaning;
 pub use word_pairs::SwapPairs;
 pub(crate) use word_pairs::{is_of_word, words_of};

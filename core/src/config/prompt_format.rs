@@ -15,11 +15,28 @@ const COMPLETION: &str = "{completion}";
 
 /// What stands before and after an instruction in the prompt of Stanford Alpaca
 /// (<https://github.com/tatsu-lab/stanford_alpaca>, `train.py`), where the instruction has no input.
-pub(crate) const ALPACA: [&str; 2] = [
+const ALPACA: [&str; 2] = [
     "Below is an instruction that describes a task. Write a response that appropriately completes the \
      request.\n\n### Instruction:\n",
     "\n\n### Response:",
 ];
+
+/// An instruction, and what it is about below it.
+pub(crate) fn with_input_below(instruction: &str, input: &str) -> String {
+    if input.trim().is_empty() { instruction.to_owned() } else { [instruction, "\n\n", input].concat() }
+}
+
+/// The prompt of Stanford Alpaca, to the letter.
+pub(crate) fn alpaca_prompt(instruction: &str, input: &str) -> String {
+    if input.trim().is_empty() {
+        return [ALPACA[0], instruction, ALPACA[1]].concat();
+    }
+    format!(
+        "Below is an instruction that describes a task, paired with an input that provides further context. Write a \
+         response that appropriately completes the request.\n\n### Instruction:\n{instruction}\n\n### \
+         Input:\n{input}\n\n### Response:"
+    )
+}
 
 /// How a prompt and its answer are joined.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -161,6 +178,18 @@ impl PromptFormat {
             between
         };
         Some([before, prompt, between].concat())
+    }
+
+    /// What the model is given of an instruction and what it is about, as of rows with both; `None` where the chat template writes it.
+    /// Alpaca's prompt has a form of its own for that, in any other the one stands below the other.
+    #[must_use]
+    pub fn prompt_with_input(&self, instruction: &str, input: &str) -> Option<String> {
+        let is_alpaca = *self == Self::for_rows(Some(DataShape::Instruction), None);
+        if is_alpaca {
+            Some(alpaca_prompt(instruction, input))
+        } else {
+            self.prompt(&with_input_below(instruction, input))
+        }
     }
 
     /// What the model reads of a prompt and its answer, and what it learns to write; `None` where the chat template writes
@@ -312,5 +341,16 @@ mod tests {
         let prefixed = read("summarize: ").format_of_prompts();
         assert_eq!(prefixed.prompt("It rains."), Some("summarize: It rains.".to_owned()));
         assert_eq!(PromptFormat::parse(prefixed.to_text()), Ok(prefixed), "it survives its text");
+    }
+
+    #[test]
+    fn what_an_instruction_is_about_stands_below_it_or_in_alpacas_own_place() {
+        let alpaca = PromptFormat::for_rows(Some(DataShape::Instruction), None);
+        let both = alpaca.prompt_with_input("Add.", "1 2").expect("a text");
+        assert!(both.ends_with("### Instruction:\nAdd.\n\n### Input:\n1 2\n\n### Response:"), "{both}");
+        assert_eq!(alpaca.prompt_with_input("Add.", " "), alpaca.prompt("Add."));
+        let asked = PromptFormat::QuestionAnswer.prompt_with_input("Add.", "1 2");
+        assert_eq!(asked.as_deref(), Some("Q: Add.\n\n1 2\nA:"));
+        assert_eq!(PromptFormat::Chat.prompt_with_input("Add.", "1 2"), None, "its template writes it");
     }
 }

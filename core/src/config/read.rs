@@ -1,10 +1,10 @@
 //! How a file is read: plain wishes, that the rooms of data turn into columns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigProblem, Encoding, MadeCopies, PromptFormat, RowEdits, RowSharing};
+use super::{ConfigProblem, Encoding, MadeCopies, PromptFormat, RowEdits, RowSharing, TextCleaning};
 
 /// Labels over which one may lead to another: the check follows each of them to its end.
 const MAX_MERGES_IN_A_ROW: usize = 100;
@@ -117,6 +117,9 @@ pub struct ReadOptions {
     /// Labels that are read as another one, from the former to the latter: two spellings of one class.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub merge_labels: BTreeMap<String, String>,
+    /// What texts are cleaned of as they are read.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub clean_texts: BTreeSet<TextCleaning>,
     /// How the rows are shared out, where shares alone do not say it.
     #[serde(skip_serializing_if = "RowSharing::is_default")]
     pub sharing: RowSharing,
@@ -251,15 +254,17 @@ mod tests {
     fn only_what_was_chosen_is_in_a_job_file() {
         let json = serde_json::to_string(&ReadOptions::default()).expect("plain values");
         assert!(!json.contains("target_column") && !json.contains("source_prefix"), "{json}");
-        assert!(!json.contains("image_column"), "{json}");
+        assert!(!json.contains("image_column") && !json.contains("clean_texts"), "{json}");
         assert!(!json.contains("encoding") && !json.contains("header_row") && !json.contains("merge_labels"), "{json}");
         let read = ReadOptions {
             encoding: Some(Encoding::Windows1252),
             header_row: Some(3),
+            clean_texts: [TextCleaning::PersonalData, TextCleaning::Markup].into(),
             ..merging(&[("biling", "Billing")])
         };
         let json = serde_json::to_string(&read).expect("plain values");
         assert!(json.contains(r#""encoding":"windows1252""#) && json.contains(r#"{"biling":"Billing"}"#), "{json}");
+        assert!(json.contains(r#""clean_texts":["markup","personal_data"]"#), "{json}");
         assert_eq!(serde_json::from_str::<ReadOptions>(&json).expect("its own JSON"), read);
     }
 }

@@ -4,6 +4,7 @@
 //! from it: what a setting is called, what it may be, what it belongs to, and what is said of it. The table has four
 //! parts, in the order in which settings are shown: `usual`, `of_tasks`, `advanced` and `techniques`.
 
+mod adapters;
 mod advanced;
 mod of_tasks;
 mod techniques;

@@ -55,7 +55,7 @@ pub fn add_columns(
     let decoded = read_text(bytes, read.encoding)?;
     let text = decoded.text.as_ref();
     let Ok(located) = locate_rows(name, text, read, RowKind::Cells) else { return Ok(None) };
-    if !fits(&located.table) {
+    if !fits(&located.table_as_read()) {
         return Ok(None);
     }
     let mut notes = Vec::new();

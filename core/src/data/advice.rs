@@ -124,8 +124,12 @@ struct Name<'d> {
 }
 
 impl<'d> Name<'d> {
-    /// `None` for what is not compared: numbers, single letters, signs.
+    /// `None` for what is not compared: single letters, signs, and numbers but whole ones: `1.0`, which pandas makes of 1 in a column
+    /// with gaps, is 1.
     fn new(label: &'d str, count: usize) -> Option<Self> {
+        if let Some(whole) = whole_number(label) {
+            return Some(Self { label, count, words: vec![whole.chars().collect()] });
+        }
         let mut plain = NormalizedString::from(label);
         plain.nfkc();
         plain.lowercase();
@@ -164,6 +168,15 @@ impl<'d> Name<'d> {
             && !(long.len() > short.len() && long.ends_with(short))
             && distance(short, long) <= limit
     }
+}
+
+/// A whole number without zeros behind its point, with its sign; `None` for all else, `01` too, which may be a code.
+fn whole_number(label: &str) -> Option<&str> {
+    let (whole, zeros) = label.trim().split_once('.').unwrap_or((label.trim(), "0"));
+    let digits = whole.strip_prefix('-').unwrap_or(whole);
+    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_code = digits.len() > 1 && digits.starts_with('0');
+    (are_digits(digits) && !is_code && zeros.bytes().all(|byte| byte == b'0')).then_some(whole)
 }
 
 /// Letters to insert, delete, replace or swap with the next one, to make `a` of `b`.
@@ -272,6 +285,9 @@ mod tests {
             ("subscription", "subscribtoin"),
             ("Straße", "STRAßE"),
             ("weather", "weather\u{200b}"),
+            ("1", "1.0"),
+            ("-2.0", "-2"),
+            ("True", "true"),
         ] {
             assert_eq!(groups(&[(label, 50), (other, 2)]), [[label, other]]);
         }
@@ -283,7 +299,11 @@ mod tests {
             ("1 star", "2 stars"),
             ("level 1", "level 2"),
             ("1", "2"),
-            ("1.0", "1"),
+            ("1.5", "1"),
+            ("10", "1"),
+            ("1", "-1"),
+            ("01", "1"),
+            ("12345", "12354"),
             ("A", "a"),
             ("a", "b"),
             ("type i", "type ii"),

@@ -1,12 +1,17 @@
 //! What the names of files of rows say: which split they are; and whether a file is packed, or of a format that core does not
 //! read, so that `hone-readers` must read it first. Names and first bytes in, plain answers out.
 
+use std::collections::HashSet;
+
 use super::Split;
 use crate::file_signature::Signature;
 use crate::images::{Archive, is_image_name};
 
 /// How names of files end that are read by `hone-readers`.
 const PACKED: [&str; 5] = [".gz", ".parquet", ".xlsx", ".xlsm", ".ods"];
+
+/// What the card of a data set is called.
+const CARD: &str = "README.md";
 
 /// How names of files of rows end in a zip, and what a workbook has in it.
 const ROWS_IN_ZIP: [&str; 19] = [
@@ -61,6 +66,32 @@ pub fn share_out_by_names(names: &[&str], has_train: bool) -> Option<[Option<usi
     (indices[0].is_some() || has_train).then_some(indices)
 }
 
+/// Whether several files, by their paths, are one data set as people take it from the hub: with its card beside them, numbered parts of a
+/// file (`train-00000-of-00002.parquet`), or several files in the folder of a split. `hone-readers` puts them together.
+#[must_use]
+pub fn are_parts(paths: &[&str]) -> bool {
+    let is_card = |path: &&str| path.rsplit('/').next().is_some_and(|name| name.eq_ignore_ascii_case(CARD));
+    let is_split = |folder: &&str| {
+        let name = folder.rsplit('/').next().unwrap_or_default();
+        name.chars().all(char::is_alphanumeric) && split_of_name(name).is_some()
+    };
+    let mut seen = HashSet::new();
+    let mut folders = paths.iter().filter_map(|path| path.rsplit_once('/')).map(|(folder, _)| folder).filter(is_split);
+    let are_rows = paths.len() > 1 && !paths.iter().any(|path| is_image_name(path));
+    are_rows
+        && (paths.iter().any(is_card)
+            || paths.iter().any(|path| is_part(path))
+            || folders.any(|folder| !seen.insert(folder)))
+}
+
+/// Whether a name says that it is one of several parts.
+fn is_part(name: &str) -> bool {
+    let Some((before, after)) = name.rsplit_once("-of-") else { return false };
+    let total: String = after.chars().take_while(char::is_ascii_digit).collect();
+    let index = before.rsplit('-').next().unwrap_or_default();
+    index.parse::<usize>().is_ok() && total.parse::<usize>().is_ok_and(|total| total > 1)
+}
+
 /// Whether a file's name says that `hone-readers` reads it; a zip may be one of images.
 #[must_use]
 pub fn is_packed_name(name: &str) -> bool {
@@ -113,6 +144,28 @@ mod tests {
         assert_eq!(share_out(&["dev.csv", "test.csv"], true), Some([None, Some(0), Some(1)]));
         assert_eq!(share_out(&["dev.csv", "test.csv"], false), None, "nothing to train on");
         assert_eq!(share_out(&["may.csv", "june.csv"], false), None, "two files to train on");
+    }
+
+    #[test]
+    fn parts_of_a_data_set_are_known_by_their_paths() {
+        for paths in [
+            &["set/README.md", "set/data/train.parquet"][..],
+            &["train-00000-of-00002.parquet", "train-00001-of-00002.parquet"],
+            &["set/train/a.csv", "set/train/b.csv", "set/test/a.csv"],
+        ] {
+            assert!(are_parts(paths), "{paths:?}");
+        }
+        for paths in [
+            &["train.csv", "test.csv"][..],
+            &["train-00000-of-00001.parquet", "test-00000-of-00001.parquet"],
+            &["set/train/a.csv", "set/test/a.csv"],
+            &["may/a.csv", "may/b.csv"],
+            &["train-00000-of-00002.parquet"],
+            &["README.md", "cat/1.png", "dog/2.png"],
+            &["state-of-the-art.csv", "test.csv"],
+        ] {
+            assert!(!are_parts(paths), "{paths:?}");
+        }
     }
 
     #[test]

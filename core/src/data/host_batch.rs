@@ -210,13 +210,12 @@ pub enum Outputs {
         /// Numbers a row.
         width: usize,
     },
-    /// Of scores of a vocabulary only what is measured is read: sum of the cross-entropies, and how many targets had the
-    /// highest score.
-    Sums {
-        /// In nats.
-        loss: f64,
-        /// Targets.
-        num_correct: u64,
+    /// Of scores of a vocabulary only what is measured is read, of each target, in their order.
+    Tokens {
+        /// Cross-entropies, in nats.
+        losses: Vec<f32>,
+        /// Whether the target had the highest score.
+        are_right: Vec<bool>,
     },
 }
 

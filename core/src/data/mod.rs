@@ -1,22 +1,23 @@
 //! Bytes to host batches: plain Rust, no tensors. `parse` reads a file into a [`Table`]; `columns` guesses what is
 //! text and what is label; `rows` reads the rows of all files, whatever a row is, and shares them out; `report` has parts
 //! of what is said of them, `reading` how the file was read, `advice` what a person may want to change; `sampler` orders;
-//! `host_batch` pads; `augment` makes changed copies of texts to train on; `findings` seeks what may be wrong with rows. What a row
-//! is to a task, and its tokens, are in `task`.
+//! `host_batch` pads; `augment` makes changed copies of texts to train on; `cleaning` reads texts without what they are to be
+//! rid of; `findings` seeks what may be wrong with rows. What a row is to a task, and its tokens, are in `task`.
 
 mod added_columns;
 mod advice;
 mod augment;
+mod cleaning;
 mod columns;
 mod edits;
 mod error;
 mod file_names;
-mod file_parts;
 pub mod findings;
 mod host_batch;
 mod image_cells;
 mod label_column;
 mod labels;
+mod literal;
 mod parse;
 mod random;
 mod reading;
@@ -33,6 +34,7 @@ pub use added_columns::{AddedCells, WidenedFile, add_columns};
 pub use advice::{Advice, AdviceKind, advise_on_classes, similar_labels};
 pub use augment::{AddedRow, Augmented};
 pub(crate) use augment::{Augmenter, BlankedText};
+pub(crate) use cleaning::{clean_table, clean_text};
 pub use columns::{Columns, TextColumns, choose_columns, choose_text_columns, find_column};
 pub use edits::{
     AppendedRow, CleanedFile, EditOutcome, EditedLabel, Move, RowFilter, RowId, RowQuery, RowSort, RowSource, RowState,
@@ -40,13 +42,13 @@ pub use edits::{
     splits_by_hand,
 };
 pub use error::DataError;
-pub use file_names::{is_packed, is_packed_name, share_out_by_names, split_of_name};
-pub use file_parts::join_parts;
+pub use file_names::{are_parts, is_packed, is_packed_name, share_out_by_names, split_of_name};
 pub use host_batch::{
     HostBatch, HostInputs, HostPixels, HostTargets, HostText, Outputs, Padding, PositionIds, TextRow,
 };
 pub use label_column::{LabelColumn, add_label_column};
 pub use labels::{Merges, sort_labels, sorted_labels};
+pub(crate) use literal::read_literal;
 pub use parse::{
     BadRow, DecodedText, Format, LINES_COLUMN, Row, Table, is_conll_u, is_tag, is_tagged_conll, parse,
     parse_keeping_nested, parse_lines, parse_sentences, parse_tagged, read_text,

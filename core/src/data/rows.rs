@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 
 use super::advice::Advice;
+use super::cleaning::clean_table;
 use super::edits::{Move, apply_edits};
 use super::error::DataError;
 use super::image_cells::note_images;
@@ -232,6 +233,7 @@ impl<'a> RowReader<'a> {
         }
         let columns = columns_of_edits(read, &table);
         apply_edits(&read.edits, Split::Train, &columns, &mut table).tell(&mut summary, "");
+        summary.notes.extend(clean_used(read, &used, &mut table));
         let keys = KeyReader::new(&table, &read.sharing, true)?;
         let rows = take_rows((&mut table, keys), &used, "", format, &mut summary)?;
         Ok((Self { files, read, used, summary }, rows))
@@ -256,6 +258,8 @@ impl<'a> RowReader<'a> {
         columns.extend(self.used.iter().zip(&used).map(|(known, own)| (name_of(known), Some(own.index))));
         let file = if role == "validation" { Split::Valid } else { Split::Test };
         apply_edits(&self.read.edits, file, &columns, &mut table).tell(&mut self.summary, role);
+        let note = clean_used(self.read, &used, &mut table);
+        self.summary.notes.extend(note.map(|note| format!("{role} file: {note}")));
         let keys = KeyReader::new(&table, &self.read.sharing, false).map_err(in_file)?;
         take_rows((&mut table, keys), &used, role, format, &mut self.summary).map(Some).map_err(in_file)
     }
@@ -310,6 +314,11 @@ impl<'a> RowReader<'a> {
         }
         Err(DataError::MissingColumn { column, columns: table.columns })
     }
+}
+
+/// Cleans the texts of the columns that are used, and says how many rows that are; `None` where nothing was asked for.
+fn clean_used(read: &ReadOptions, used: &[UsedColumn], table: &mut Table) -> Option<String> {
+    clean_table(&read.clean_texts, used.iter().map(|used| (used.index, used.role)), table)
 }
 
 /// Where each column is that edits name, if the file has it: also one that only goes with those that are chosen, such as that of where

@@ -82,6 +82,7 @@ pub fn read_as_trained(name: &str, bytes: &[u8], asked: &ReadOptions, trained: &
     asked.prompt_format = asked.prompt_format.or(trained.prompt_format.take());
     asked.source_prefix = asked.source_prefix.or(trained.source_prefix.take());
     asked.label_separator = asked.label_separator.or(trained.label_separator.take());
+    asked.clean_texts.append(&mut trained.clean_texts);
     for (from, to) in std::mem::take(&mut trained.merge_labels) {
         asked.merge_labels.entry(from).or_insert(to);
     }
@@ -186,7 +187,7 @@ fn columns_of(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{DataShape, PromptFormat};
+    use crate::config::{DataShape, PromptFormat, TextCleaning};
     use proptest::prelude::*;
 
     fn trained(text: &str, label: &str) -> ReadOptions {
@@ -229,6 +230,7 @@ mod tests {
         let trained = ReadOptions {
             merge_labels: [("tehc".to_owned(), "tech".to_owned())].into(),
             label_separator: Some('|'),
+            clean_texts: [TextCleaning::Markup].into(),
             header_row: Some(2),
             encoding: Some(Encoding::Windows1250),
             ..trained("complaint", "team")

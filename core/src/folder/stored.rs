@@ -6,6 +6,7 @@
 use std::fmt::Debug;
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A file that is read a part at a time. Its bytes are to stay the same while it is in use: a read that finds them gone fails.
 pub trait StoredBytes: Debug {
@@ -17,6 +18,17 @@ pub trait StoredBytes: Debug {
     /// # Errors
     /// When they can't be read, or some of them are not there.
     fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>>;
+}
+
+/// A file that lies in memory after all, and that others share.
+impl StoredBytes for Arc<Vec<u8>> {
+    fn num_bytes(&self) -> u64 {
+        (**self).num_bytes()
+    }
+
+    fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
+        StoredBytes::read(&**self, range)
+    }
 }
 
 /// A file that lies in memory after all.

@@ -92,6 +92,17 @@ impl SamplingConfig {
     /// # Errors
     /// Every field that can't be used, with what would be right.
     pub fn check(&self) -> Result<(), Vec<ConfigProblem>> {
+        let mut problems = self.check_values().err().unwrap_or_default();
+        self.check_together(&mut problems);
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// Whether each setting for itself can be used. Whether they go together is known only once those of the model's own file are
+    /// among them: its beams may be what a `length_penalty` is for.
+    ///
+    /// # Errors
+    /// Every field that can't be used, with what would be right.
+    pub fn check_values(&self) -> Result<(), Vec<ConfigProblem>> {
         let mut problems = Vec::new();
         let mut problem = |field: &str, message: String| problems.push(ConfigProblem { field: field.into(), message });
         if !(self.temperature.is_finite() && self.temperature > 0.0) {
@@ -106,7 +117,12 @@ impl SamplingConfig {
         if !(self.repetition_penalty.is_finite() && self.repetition_penalty > 0.0) {
             problem("repetition_penalty", format!("{} is not a number above 0 (1 is off)", self.repetition_penalty));
         }
-        self.check_beams(&mut problem);
+        if !(1..=MAX_BEAMS).contains(&self.num_beams) {
+            problem("num_beams", format!("{} is not a whole number from 1 (off) to {MAX_BEAMS}", self.num_beams));
+        }
+        if !self.length_penalty.is_finite() {
+            problem("length_penalty", format!("{} is not a number", self.length_penalty));
+        }
         if self.max_new_tokens == 0 {
             problem("max_new_tokens", "0 is not a whole number from 1".into());
         }
@@ -141,25 +157,29 @@ impl SamplingConfig {
         how + &limit
     }
 
-    fn check_beams(&self, problem: &mut dyn FnMut(&str, String)) {
+    /// Adds what does not go together, of fields with which nothing else is wrong.
+    fn check_together(&self, problems: &mut Vec<ConfigProblem>) {
         let &Self { num_beams, length_penalty, early_stopping, max_new_tokens, .. } = self;
-        let no_effect = || "has no effect without beams (num_beams above 1)".to_owned();
-        if !(1..=MAX_BEAMS).contains(&num_beams) {
-            problem("num_beams", format!("{num_beams} is not a whole number from 1 (off) to {MAX_BEAMS}"));
-        } else if num_beams > 1 && self.do_sample {
-            let message = "beam sampling is not offered: search with beams or draw tokens (do_sample, a temperature)";
-            problem("num_beams", message.into());
-        }
-        if !length_penalty.is_finite() {
-            problem("length_penalty", format!("{length_penalty} is not a number"));
-        } else if num_beams == 1 && length_penalty != 1.0 {
-            problem("length_penalty", no_effect());
-        } else if max_new_tokens > 0 && !(f64::from(max_new_tokens).powf(length_penalty) as f32).is_normal() {
-            let message = format!("{length_penalty} is too far from 0 for texts of {max_new_tokens} tokens");
-            problem("length_penalty", message);
-        }
-        if num_beams == 1 && early_stopping != EarlyStopping::False {
-            problem("early_stopping", no_effect());
+        let no_effect = "has no effect without beams (num_beams above 1)";
+        let is_too_far = max_new_tokens > 0 && !(f64::from(max_new_tokens).powf(length_penalty) as f32).is_normal();
+        let found = [
+            (
+                "num_beams",
+                num_beams > 1 && self.do_sample,
+                "beam sampling is not offered: search with beams or draw tokens (do_sample, a temperature)".to_owned(),
+            ),
+            ("length_penalty", num_beams == 1 && length_penalty != 1.0, no_effect.to_owned()),
+            (
+                "length_penalty",
+                is_too_far,
+                format!("{length_penalty} is too far from 0 for texts of {max_new_tokens} tokens"),
+            ),
+            ("early_stopping", num_beams == 1 && early_stopping != EarlyStopping::False, no_effect.to_owned()),
+        ];
+        for (field, is_wrong, message) in found {
+            if is_wrong && problems.iter().all(|known| known.field != field) {
+                problems.push(ConfigProblem { field: field.to_owned(), message });
+            }
         }
     }
 }
@@ -243,6 +263,8 @@ mod tests {
         let fields: Vec<_> = problems(&config).into_iter().map(|(field, _)| field).collect();
         let expected = ["temperature", "top_p", "repetition_penalty", "num_beams", "length_penalty", "max_new_tokens"];
         assert_eq!(fields, [&expected[..], &["stop"]].concat());
+        let alone: Vec<_> = config.check_values().expect_err("the same").into_iter().map(|one| one.field).collect();
+        assert_eq!(alone, fields, "each is wrong by itself");
         assert_eq!(SamplingConfig::default().check(), Ok(()));
     }
 
@@ -253,6 +275,7 @@ mod tests {
         let no_effect = "has no effect without beams (num_beams above 1)";
         let expected = ["length_penalty", "early_stopping"].map(|field| (field.to_owned(), no_effect.to_owned()));
         assert_eq!(problems(&config), expected);
+        assert_eq!(config.check_values(), Ok(()), "the model's own file may have beams");
         let beams = SamplingConfig { num_beams: 4, ..config };
         assert_eq!(beams.check(), Ok(()));
         let drawn = SamplingConfig { do_sample: true, ..beams };

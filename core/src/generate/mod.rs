@@ -23,7 +23,7 @@ pub use config::{EarlyStopping, SamplingConfig};
 #[cfg(feature = "engine")]
 pub use decoding::{FinishReason, FinishedText, GenerateError, Generation, TextGeneration};
 pub use filter::{FilterCounts, OutputFilters};
-pub use own_config::{GENERATION_CONFIG, adopt_generation_config};
+pub use own_config::adopt_generation_config;
 #[cfg(feature = "engine")]
 pub use prompt::{PromptRoom, encode_to_fit};
 pub use sampling::{

@@ -6,9 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::{EarlyStopping, SamplingConfig, TokenRules};
-
-/// The file.
-pub const GENERATION_CONFIG: &str = "generation_config.json";
+use crate::hub::GENERATION_CONFIG;
 
 /// Settings that change the text and that are not followed, wherever they are given and no zero or empty list.
 const NOT_FOLLOWED: [&str; 6] = [
@@ -29,20 +27,33 @@ const DRAWS_NOT_FOLLOWED: [&str; 4] = ["min_p", "typical_p", "epsilon_cutoff", "
 /// `max_length` of a file that nobody wrote it into: `transformers` saves it with all its defaults.
 const DEFAULT_MAX_LENGTH: u32 = 20;
 
+/// Settings that say how beams are searched: who types one wants the beams that the file has.
+const OF_BEAMS: [&str; 2] = ["length_penalty", "early_stopping"];
+
 /// Takes what was not typed from the file; says what was taken, and what of it is not followed. A file that can't be read, or whose
-/// settings do not go with the others, changes nothing.
+/// settings do not go with the others, changes nothing, and that is said. Whether the settings go together, and each has an effect, is
+/// checked after this: those that were typed may be meant for the file's beams.
 pub fn adopt_generation_config(
     sampling: &mut SamplingConfig,
     json: &[u8],
     is_typed: impl Fn(&str) -> bool,
 ) -> Vec<String> {
-    let Ok(Value::Object(file)) = serde_json::from_slice::<Value>(json) else { return Vec::new() };
+    let file = match serde_json::from_slice::<Value>(json) {
+        Ok(Value::Object(file)) => file,
+        Ok(_) => return vec![format!("{GENERATION_CONFIG} of the model is no JSON object: nothing is taken from it")],
+        Err(error) => {
+            return vec![format!("{GENERATION_CONFIG} of the model can't be read, nothing is taken from it: {error}")];
+        }
+    };
     let (own, taken) = fill_from(sampling, &file, &is_typed);
     let mut notes = Vec::new();
-    if own.check().is_err() {
-        return vec![
-            "generation_config.json has settings that can't be used together: none of them is taken".to_owned(),
-        ];
+    // What was typed and has no effect with this file either is no fault of the file's, and is refused by who asked.
+    if let Err(problems) = without_idle_beams(&own).check() {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let problems = problems.join("; ");
+        return vec![format!(
+            "{GENERATION_CONFIG} has settings that can't be used together: none of them is taken ({problems})"
+        )];
     }
     if !taken.is_empty() {
         let taken = taken.join(", ");
@@ -58,6 +69,16 @@ pub fn adopt_generation_config(
     notes.extend(find_not_drawn(&file, &own, &is_typed));
     *sampling = own;
     notes
+}
+
+/// The settings, without those of beams where none are searched.
+fn without_idle_beams(sampling: &SamplingConfig) -> SamplingConfig {
+    let defaults = SamplingConfig::default();
+    let (length_penalty, early_stopping) = match sampling.num_beams {
+        1 => (defaults.length_penalty, defaults.early_stopping),
+        _ => (sampling.length_penalty, sampling.early_stopping),
+    };
+    SamplingConfig { length_penalty, early_stopping, ..sampling.clone() }
 }
 
 /// What of drawing the file asks for and does not get, because a search with beams draws nothing here.
@@ -87,7 +108,10 @@ fn fill_from(
     let count = |name: &str| find(name).and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok());
     let mut own = sampling.clone();
     let mut taken = Vec::new();
-    if find("do_sample").and_then(Value::as_bool) == Some(true) && own.num_beams == 1 && !own.do_sample {
+    let has_beams = count("num_beams").is_some_and(|beams| beams > 1);
+    let wants_beams = has_beams && OF_BEAMS.into_iter().any(&is_typed);
+    let draws = find("do_sample").and_then(Value::as_bool) == Some(true);
+    if draws && own.num_beams == 1 && !own.do_sample && !wants_beams {
         own.do_sample = true;
         taken.push("do_sample true".to_owned());
     }
@@ -229,11 +253,35 @@ mod tests {
         assert_eq!(own, expected);
         let said = "repetition_penalty 1.1, num_beams 4, length_penalty 2, early_stopping true";
         assert!(notes.len() == 1 && notes[0].contains(said), "{notes:?}");
-        for nothing in ["", "[]", "{}", r#"{"repetition_penalty": 1.0, "num_beams": 1, "length_penalty": 0.5}"#] {
+        for nothing in ["{}", r#"{"repetition_penalty": 1.0, "num_beams": 1, "length_penalty": 0.5}"#] {
             assert_eq!(adopt(&plain, nothing, &[]), (plain.clone(), Vec::new()), "{nothing}");
         }
         let (own, notes) = adopt(&plain, r#"{"repetition_penalty": -1.0}"#, &[]);
-        assert!(own == plain && notes[0].contains("none of them is taken"), "{notes:?}");
+        let says = "none of them is taken (repetition_penalty: -1 is not a number above 0";
+        assert!(own == plain && notes[0].contains(says), "{notes:?}");
+        for damaged in ["", "[]", r#"{"num_beams": 4"#] {
+            let (own, notes) = adopt(&plain, damaged, &[]);
+            assert!(own == plain && notes.len() == 1 && notes[0].contains("nothing is taken from it"), "{notes:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_typed_of_beams_is_for_the_beams_of_the_file() {
+        let typed =
+            SamplingConfig { length_penalty: 2.0, early_stopping: EarlyStopping::Never, ..SamplingConfig::default() };
+        let names = ["length_penalty", "early_stopping"];
+        let beams = SamplingConfig { num_beams: 4, ..typed.clone() };
+        let (own, notes) = adopt(&typed, r#"{"num_beams": 4, "length_penalty": 0.5, "early_stopping": true}"#, &names);
+        assert_eq!((own.check(), own), (Ok(()), beams.clone()));
+        assert!(notes.len() == 1 && notes[0].contains("says: num_beams 4 (what"), "{notes:?}");
+        // Of a file that asks for both the part is followed that what was typed belongs to.
+        let (own, notes) = adopt(&typed, r#"{"num_beams": 4, "do_sample": true, "temperature": 0.5}"#, &names);
+        assert_eq!(own, beams);
+        assert!(notes.len() == 2 && notes[1].contains("draws none"), "{notes:?}");
+        // Without beams in the file it has no effect, for which the rest of the file is not to blame.
+        let (own, notes) = adopt(&typed, r#"{"repetition_penalty": 1.1}"#, &names);
+        assert_eq!(own, SamplingConfig { repetition_penalty: 1.1, ..typed.clone() });
+        assert!(notes.len() == 1 && own.check().is_err_and(|found| found.len() == 2), "{notes:?}");
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub struct KnownModel {
     pub good_for: &'static str,
     /// Its tokenizer and its training cover many languages.
     pub is_multilingual: bool,
-    /// SPDX identifier of the weights' licence.
+    /// SPDX identifier of the weights' licence, or its name where it has none.
     pub licence: &'static str,
     /// Parameters of an encoder with its pooler, without a task head; or of a language model, tied weights once.
     pub num_parameters: u64,
@@ -149,6 +149,18 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
         files_sha256: &[],
     },
     KnownModel {
+        id: "cross-encoder/nli-deberta-v3-xsmall",
+        title: "DeBERTa v3 xsmall",
+        family: ModelFamily::Encoder,
+        good_for: "English with its capitals; has learned whether one sentence follows from another, good for pairs of texts; two \
+                   thirds of its download are its vocabulary",
+        is_multilingual: false,
+        licence: "Apache-2.0",
+        num_parameters: 70_829_952,
+        download_bytes: 292_000_000,
+        files_sha256: &[],
+    },
+    KnownModel {
         id: "sentence-transformers/all-mpnet-base-v2",
         title: "MPNet base",
         family: ModelFamily::Encoder,
@@ -223,6 +235,18 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
         licence: "Apache-2.0",
         num_parameters: 494_032_768,
         download_bytes: 988_000_000,
+        files_sha256: &[],
+    },
+    KnownModel {
+        id: "google/gemma-3-270m-it",
+        title: "Gemma 3 270M Instruct",
+        family: ModelFamily::Decoder,
+        good_for: "many languages; made to be tuned for one task; gated: accept Google's terms on its page of the hub first, and give a \
+                   token",
+        is_multilingual: true,
+        licence: "Gemma",
+        num_parameters: 268_098_176,
+        download_bytes: 570_000_000,
         files_sha256: &[],
     },
     KnownModel {

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::fmt::{Debug, Formatter};
-use std::io::{Cursor, Read, Write};
+use std::io::{self, Cursor, Read, Seek, Write};
 
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
@@ -61,7 +61,7 @@ pub enum EntryError {
     Malformed(#[source] ZipError),
     /// Its bytes are wrong.
     #[error("is damaged in the zip: {0}")]
-    Damaged(#[source] std::io::Error),
+    Damaged(#[source] io::Error),
 }
 
 /// A zip, with the bytes that it was opened from. A clone shares what was read of its directory.
@@ -162,27 +162,69 @@ fn is_text(bytes: &[u8]) -> bool {
     !start.contains(&0) && std::str::from_utf8(start).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
-/// Packs files as a zip in which they are stored as they are: images do not shrink. A path that stood before gets a number.
-/// The same files give the same bytes.
-///
-/// # Panics
-/// When a path has more than 65,535 bytes.
-#[must_use]
-pub fn pack_zip(files: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let num_bytes: usize = files.iter().map(|(path, bytes)| bytes.len() + 2 * path.len() + 128).sum();
-    let mut writer = ZipWriter::new(Cursor::new(Vec::with_capacity(num_bytes)));
-    let mut paths = HashSet::new();
-    for (path, bytes) in files {
-        let path = unique(path, &mut paths);
+/// A zip of images that is written a file at a time, so that no more than one of them need be held beside it. Files are stored as they
+/// are: images do not shrink. A path that stood before gets a number. The same files give the same bytes.
+pub struct ImageZip<W: Write + Seek> {
+    writer: ZipWriter<W>,
+    paths: HashSet<String>,
+}
+
+impl<W: Write + Seek> ImageZip<W> {
+    /// A zip without files, written to `to`.
+    pub fn new(to: W) -> Self {
+        Self { writer: ZipWriter::new(to), paths: HashSet::new() }
+    }
+
+    /// Adds a file.
+    ///
+    /// # Errors
+    /// When its path has more than 65,535 bytes, or the bytes can't be written.
+    pub fn add(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        let path = unique(path, &mut self.paths);
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)
             .last_modified_time(zip::DateTime::default())
             .unix_permissions(0o644)
             .large_file(u32::try_from(bytes.len()).is_err());
-        writer.start_file(path.as_str(), options).expect("paths are short and unique, and memory does not fail");
-        writer.write_all(bytes).expect("memory does not fail and large files are announced");
+        self.writer.start_file(path.as_str(), options)?;
+        self.writer.write_all(bytes)
     }
-    writer.finish().expect("memory does not fail").into_inner()
+
+    /// Closes the zip.
+    ///
+    /// # Errors
+    /// When the bytes can't be written.
+    pub fn finish(self) -> io::Result<W> {
+        Ok(self.writer.finish()?)
+    }
+}
+
+impl ImageZip<Cursor<Vec<u8>>> {
+    /// A zip in memory, with room for files of these paths that have so many bytes in all.
+    pub fn with_room<'p>(paths: impl Iterator<Item = &'p str>, num_bytes: u64) -> Self {
+        let room = num_bytes + paths.map(|path| 2 * path.len() as u64 + 128).sum::<u64>();
+        Self::new(Cursor::new(Vec::with_capacity(usize::try_from(room).unwrap_or_default())))
+    }
+}
+
+impl<W: Write + Seek> Debug for ImageZip<W> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImageZip").field("num_files", &self.paths.len()).finish_non_exhaustive()
+    }
+}
+
+/// Packs files that lie in memory as an [`ImageZip`].
+///
+/// # Panics
+/// When a path has more than 65,535 bytes.
+#[must_use]
+pub fn pack_zip(files: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let num_bytes = files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+    let mut zip = ImageZip::with_room(files.iter().map(|(path, _)| path.as_str()), num_bytes);
+    for (path, bytes) in files {
+        zip.add(path, bytes).expect("paths are short and unique, and memory does not fail");
+    }
+    zip.finish().expect("memory does not fail").into_inner()
 }
 
 /// The path, with a number before its ending where it is taken.
@@ -228,6 +270,19 @@ mod tests {
         assert_eq!([0, 1, 2].map(|index| archive.read(index).expect("stored")), [&b"one"[..], b"two", b"three"]);
         assert_eq!(example(), example());
         assert_eq!(open(pack_zip(&[])).files().count(), 0);
+    }
+
+    #[test]
+    fn a_zip_in_memory_has_the_room_it_needs_from_the_start() {
+        let (paths, file) = (["circle/1.png", "square/2.png", "circle/1.png"], vec![7_u8; 100_000]);
+        let mut zip = ImageZip::with_room(paths.into_iter(), 300_000);
+        for path in paths {
+            zip.add(path, &file).expect("memory does not fail");
+        }
+        let bytes = zip.finish().expect("memory does not fail").into_inner();
+        let most = 300_000 + paths.map(|path| 2 * path.len() + 128).iter().sum::<usize>();
+        assert!(bytes.len() <= most && bytes.capacity() <= most, "{} of {most} bytes", bytes.capacity());
+        assert_eq!(open(bytes).read(2).expect("it is stored"), file);
     }
 
     #[test]

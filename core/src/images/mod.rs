@@ -15,7 +15,7 @@ mod preprocessor_config;
 mod processor;
 mod resize;
 
-pub use archive::{Archive, ArchiveError, EntryError, pack_zip};
+pub use archive::{Archive, ArchiveError, EntryError, ImageZip, pack_zip};
 pub use augment::Augmentation;
 pub use error::ImageError;
 pub use format::is_image_name;

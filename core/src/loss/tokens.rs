@@ -179,13 +179,16 @@ fn add_to<const D: usize>(sum: &mut Option<Tensor<D>>, term: Tensor<D>) {
     });
 }
 
-/// For evaluation, in one pass and without gradients: sum of the cross-entropies, and how many states' likeliest token is
-/// the target. `score` gives states the scores of all tokens; `None` where it gives none.
+/// For evaluation, in one pass and without gradients: the cross-entropy of each state, and 1 where its likeliest token is
+/// the target, else 0. `score` gives states the scores of all tokens; `None` where it gives none.
 ///
 /// # Shapes
 /// - `states`: `[rows, hidden]`, without autodiff
 /// - `score`: `[count, hidden]` to `[count, vocab]`
-/// - returns: `[1]` each
+/// - returns: `[rows]` each
+///
+/// # Panics
+/// When there are no rows.
 #[must_use]
 pub fn measure_tokens(
     states: Tensor<2>,
@@ -196,16 +199,16 @@ pub fn measure_tokens(
     let [rows, _] = states.dims();
     let device = states.device();
     let chunk = rows_in_chunk(vocab);
-    let (mut loss, mut correct) = (Tensor::<1>::zeros([1], &device), Tensor::<1>::zeros([1], &device));
+    let (mut losses, mut correct) = (Vec::new(), Vec::new());
     for first in (0..rows).step_by(chunk) {
         let count = chunk.min(rows - first);
         let ids = &targets[first..first + count];
         let target = Tensor::<2, Int>::from_data(TensorData::new(ids.to_vec(), [count, 1]), &device);
         let logits = score(states.clone().narrow(0, first, count))?; // [count, vocab]
-        correct = correct + logits.clone().argmax(1).equal(target).float().sum();
-        loss = loss - log_probabilities(logits, ids).sum();
+        correct.push(logits.clone().argmax(1).equal(target).float().reshape([count]));
+        losses.push(log_probabilities(logits, ids).neg().reshape([count]));
     }
-    Some((loss, correct))
+    Some((Tensor::cat(losses, 0), Tensor::cat(correct, 0)))
 }
 
 /// Rows of scores that are held at a time.

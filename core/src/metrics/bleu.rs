@@ -51,6 +51,25 @@ impl BleuCounts {
         }
     }
 
+    /// Numbers of [`Self::sums`].
+    pub(super) const WIDTH: usize = 2 + 2 * MAX_NGRAM_ORDER;
+
+    /// The counts as plain numbers, which may be added up.
+    pub(super) fn sums(&self) -> [f64; Self::WIDTH] {
+        let mut sums = [0.0; Self::WIDTH];
+        let lengths = [self.hypothesis_len, self.reference_len];
+        let counts = lengths.iter().chain(&self.correct).chain(&self.total);
+        sums.iter_mut().zip(counts).for_each(|(sum, &count)| *sum = count as f64);
+        sums
+    }
+
+    /// The counts that [`Self::sums`] made such numbers of.
+    pub(super) fn of_sums(sums: &[f64]) -> Self {
+        let orders = |from: usize| std::array::from_fn(|order| sums[from + order] as u64);
+        let [hypothesis_len, reference_len] = [sums[0] as u64, sums[1] as u64];
+        Self { hypothesis_len, reference_len, correct: orders(2), total: orders(2 + MAX_NGRAM_ORDER) }
+    }
+
     /// BLEU of the pairs so far; without any it is 0.
     pub(super) fn finish(self) -> Bleu {
         let Self { hypothesis_len, reference_len, correct, total } = self;

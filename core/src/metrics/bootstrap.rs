@@ -51,6 +51,16 @@ pub(super) fn intervals(
     seed: u64,
     mut figures: impl FnMut(&[u32]) -> Vec<Option<f64>>,
 ) -> Vec<Option<[f64; 2]>> {
+    intervals_of(num_rows, num_resamples, seed, &mut figures)
+}
+
+/// The same for any figures, compiled once.
+fn intervals_of(
+    num_rows: usize,
+    num_resamples: usize,
+    seed: u64,
+    figures: &mut dyn FnMut(&[u32]) -> Vec<Option<f64>>,
+) -> Vec<Option<[f64; 2]>> {
     let (mut resampler, mut times) = (Resampler::new(seed), vec![0; num_rows]);
     let mut drawn: Vec<Vec<f64>> = vec![Vec::with_capacity(num_resamples); figures(&times).len()];
     if num_rows == 0 {

@@ -50,6 +50,27 @@ impl ChrfCounts {
         }
     }
 
+    /// Numbers of [`Self::sums`].
+    pub(super) const WIDTH: usize = 3 * MAX_CHAR_ORDER;
+
+    /// The counts as plain numbers, which may be added up.
+    pub(super) fn sums(&self) -> Vec<f64> {
+        let of_order =
+            |order: &OrderCounts| [order.hypothesis, order.reference, order.common].map(|count| count as f64);
+        self.orders.iter().flat_map(of_order).collect()
+    }
+
+    /// The counts that [`Self::sums`] made such numbers of.
+    pub(super) fn of_sums(sums: &[f64]) -> Self {
+        let count = |order: usize, which: usize| sums[3 * order + which] as u64;
+        let orders = std::array::from_fn(|order| OrderCounts {
+            hypothesis: count(order, 0),
+            reference: count(order, 1),
+            common: count(order, 2),
+        });
+        Self { orders }
+    }
+
     /// chrF of the pairs so far: F2 of the means of precision and recall over those lengths of which both the
     /// hypotheses and the references have n-grams. Without any it is 0.
     pub(super) fn finish(&self) -> f64 {

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::figure::Figure;
+use super::row_sums::{SumFigure, mean_of};
 
 /// Figures of a split whose labels are the next tokens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,18 @@ impl TokenEvaluation {
         ]
     }
 }
+
+/// Loss, perplexity and accuracy out of sums over rows: of the cross-entropies, of the tokens that were predicted right, and of all
+/// tokens. Undefined without tokens.
+pub const TOKEN_FIGURES: [SumFigure; 3] = [
+    SumFigure { name: "loss", higher_is_better: false, of_sums: |sums| mean_of(sums[0], sums[2]) },
+    SumFigure {
+        name: "perplexity",
+        higher_is_better: false,
+        of_sums: |sums| mean_of(sums[0], sums[2]).map(|loss| loss.exp().min(f64::MAX)),
+    },
+    SumFigure { name: "token_accuracy", higher_is_better: true, of_sums: |sums| mean_of(sums[1], sums[2]) },
+];
 
 /// Sums over the tokens as they are scored.
 #[derive(Debug, Clone, Default, PartialEq)]

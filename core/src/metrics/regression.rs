@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::figure::Figure;
+use super::row_sums::{SumFigure, mean_of};
 
 /// Figures of one output, or their unweighted means over several.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -50,6 +51,12 @@ impl RegressionEvaluation {
         figures
     }
 }
+
+/// The errors that are means, out of sums over rows: of the squared errors, of the absolute errors, and of the numbers.
+pub const ERROR_FIGURES: [SumFigure; 2] = [
+    SumFigure { name: "mse", higher_is_better: false, of_sums: |sums| mean_of(sums[0], sums[2]) },
+    SumFigure { name: "mae", higher_is_better: false, of_sums: |sums| mean_of(sums[1], sums[2]) },
+];
 
 /// The figures of `predictions` against `targets`, both row by row with `num_outputs` numbers each. Without rows the
 /// errors are 0.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bleu::is_python_space;
 use super::figure::Figure;
+use super::row_sums::{SumFigure, mean_of};
 
 /// A question and what was predicted for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +77,16 @@ impl SquadEvaluation {
         figures
     }
 }
+
+/// Exact match and F1 in percent out of sums over questions: of those that are right, of their F1 (each up to 1), and of all.
+pub const ANSWER_FIGURES: [SumFigure; 2] = [
+    SumFigure {
+        name: "exact_match",
+        higher_is_better: true,
+        of_sums: |sums| mean_of(sums[0], sums[2]).map(|share| 100.0 * share),
+    },
+    SumFigure { name: "f1", higher_is_better: true, of_sums: |sums| mean_of(sums[1], sums[2]).map(|f1| 100.0 * f1) },
+];
 
 /// The text in lower case without ASCII punctuation, without the words `a`, `an` and `the`, and with single spaces.
 #[must_use]

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bootstrap::{NUM_RESAMPLES, RESAMPLE_SEED};
+use super::figure::Figure;
 use super::text_style::TextStyles;
-use super::text_to_text::TextToTextEvaluation;
+use super::text_to_text::{TEXT_FIGURES, TextToTextEvaluation, text_sums};
 
 /// Whether the texts are the same, white space at both ends aside (Unicode's `White_Space`). Case, punctuation and
 /// white space inside count, and so does how an accented letter is composed. Two texts of white space alone are the
@@ -31,6 +33,9 @@ pub struct TextSample {
 pub struct WritingEvaluation {
     /// The figures.
     pub figures: TextToTextEvaluation,
+    /// Their intervals, in the order of [`TEXT_FIGURES`]; empty in logs of before.
+    #[serde(default)]
+    pub intervals: Vec<Option<[f64; 2]>>,
     /// What these texts are like, and those of the file.
     pub styles: TextStyles,
     /// Every prompt, with what was written.
@@ -41,4 +46,24 @@ pub struct WritingEvaluation {
     /// Which of that comes from the model's own generation_config.json, and what of the file was not followed.
     #[serde(default)]
     pub notes: Vec<String>,
+}
+
+impl WritingEvaluation {
+    /// The figures by name, with their intervals.
+    #[must_use]
+    pub fn figures(&self) -> Vec<Figure> {
+        let intervals = self.intervals.iter().copied().chain(std::iter::repeat(None));
+        self.figures
+            .figures()
+            .into_iter()
+            .zip(intervals)
+            .map(|(figure, interval)| Figure { interval, ..figure })
+            .collect()
+    }
+}
+
+/// The intervals of [`TEXT_FIGURES`] of pairs of a predicted text and its target, by draws of pairs.
+#[must_use]
+pub fn text_intervals<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<Option<[f64; 2]>> {
+    text_sums(pairs).intervals(&TEXT_FIGURES, NUM_RESAMPLES, RESAMPLE_SEED)
 }

@@ -14,6 +14,7 @@ use super::classification::ClassMetrics;
 use super::figure::Figure;
 use super::ratios::{Counts, PrecisionRecallF1, ratio};
 use super::rouge::rouge;
+use super::row_sums::{RowSums, SumFigure, mean_of};
 use super::text::is_exact_match;
 
 /// More different targets than this are no labels.
@@ -101,6 +102,57 @@ pub fn evaluate_text_to_text<P: AsRef<str>, T: AsRef<str>>(
         num_rows,
         labels: target_labels(&pairs),
     }
+}
+
+/// Where the counts of chrF begin among the sums of a pair, where ROUGE and exact match do, and how many sums there are.
+const CHRF_AT: usize = BleuCounts::WIDTH;
+const ROUGE_AT: usize = CHRF_AT + ChrfCounts::WIDTH;
+const NUM_SUMS: usize = ROUGE_AT + 5;
+
+/// The figures of written texts out of the sums of [`sums_of_text`], in the order of [`TextToTextEvaluation::figures`].
+pub const TEXT_FIGURES: [SumFigure; 6] = [
+    SumFigure {
+        name: "bleu",
+        higher_is_better: true,
+        of_sums: |sums| Some(BleuCounts::of_sums(&sums[..CHRF_AT]).finish().score),
+    },
+    SumFigure {
+        name: "chrf",
+        higher_is_better: true,
+        of_sums: |sums| Some(ChrfCounts::of_sums(&sums[CHRF_AT..ROUGE_AT]).finish()),
+    },
+    SumFigure { name: "rouge1", higher_is_better: true, of_sums: |sums| mean_of_texts(sums, 0) },
+    SumFigure { name: "rouge2", higher_is_better: true, of_sums: |sums| mean_of_texts(sums, 1) },
+    SumFigure { name: "rougeL", higher_is_better: true, of_sums: |sums| mean_of_texts(sums, 2) },
+    SumFigure { name: "exact_match", higher_is_better: true, of_sums: |sums| mean_of_texts(sums, 3) },
+];
+
+fn mean_of_texts(sums: &[f64], index: usize) -> Option<f64> {
+    mean_of(sums[ROUGE_AT + index], sums[ROUGE_AT + 4])
+}
+
+/// What the figures of a predicted text and its target are made of.
+#[must_use]
+pub fn sums_of_text(predicted: &str, target: &str) -> Vec<f64> {
+    let (mut bleu, mut chrf) = (BleuCounts::default(), ChrfCounts::default());
+    bleu.add(predicted, target);
+    chrf.add(predicted, target);
+    let found = rouge(predicted, target);
+    let exact = f64::from(u8::from(is_exact_match(predicted, target)));
+    let mut sums = bleu.sums().to_vec();
+    sums.extend(chrf.sums());
+    sums.extend([found.rouge1, found.rouge2, found.rouge_l, exact, 1.0]);
+    sums
+}
+
+/// The same of pairs of a predicted text and its target.
+#[must_use]
+pub(super) fn text_sums<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> RowSums {
+    let mut rows = RowSums::new(NUM_SUMS);
+    for (predicted, target) in pairs {
+        rows.push(&sums_of_text(predicted, target));
+    }
+    rows
 }
 
 /// The targets as labels; `None` where they are too many to be that.

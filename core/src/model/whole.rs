@@ -1,6 +1,6 @@
 //! What a run trains, whatever the task; adapters and freezing work on it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, FloatDType, Tensor};
@@ -174,8 +174,7 @@ impl Model {
         let mut adapted = Vec::new();
         for (path, linear) in adaptable(&mut self.backbone) {
             let module = module_name(map, &path);
-            let is_target = |target: &String| target == "all-linear" || LoraConfig::is_named(&module, target);
-            if target_modules.iter().any(is_target) {
+            if target_modules.iter().any(|target| LoraConfig::is_target(&module, target)) {
                 adapt(linear, &module, config, init, device);
                 adapted.push(path);
             }
@@ -225,6 +224,15 @@ impl Model {
         names
     }
 
+    /// Those of some target modules that name no linear layer of the backbone.
+    #[must_use]
+    pub fn unknown_targets(&self, map: &KeyMap, target_modules: &[String]) -> Vec<String> {
+        let mut copy = self.clone(); // shares all weights
+        let modules: Vec<String> = adaptable(&mut copy.backbone).map(|(path, _)| module_name(map, &path)).collect();
+        let is_unknown = |target: &&String| !modules.iter().any(|module| LoraConfig::is_target(module, target));
+        target_modules.iter().filter(is_unknown).cloned().collect()
+    }
+
     /// Freezes every parameter except those whose path `is_trained` accepts.
     #[must_use]
     pub fn freeze(self, is_trained: impl Fn(&str) -> bool) -> Self {
@@ -269,6 +277,18 @@ impl Model {
                 lora.enabled = enabled;
             }
         }
+    }
+
+    /// Takes all adapters off: each layer that had one, with it, by the path of its weight.
+    pub(crate) fn take_adapted(&mut self) -> BTreeMap<String, Linear> {
+        let adapted = self.adaptable_mut().filter(|(_, linear)| linear.lora.is_some());
+        adapted
+            .map(|(path, linear)| {
+                let layer = linear.clone();
+                linear.lora = None;
+                (format!("{path}.weight"), layer)
+            })
+            .collect()
     }
 
     /// The model with its adapters added to the weights.

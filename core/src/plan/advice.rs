@@ -1,9 +1,9 @@
 //! Other settings that fit, or that take less time: searched with the same prediction.
 //!
-//! In: what a run is planned from. Out: [`Suggestion`]s, each of settings that can be set as they stand.
+//! In: what a run is planned from. Out: [`Suggestion`]s: settings that can be set as they stand, half of the rows, the quick baseline.
 
 use super::estimate::Calibrated;
-use super::{Batches, Inputs, Limits, Measured, Suggestion};
+use super::{Alternatives, Batches, FORWARD_SHARE, Inputs, Limits, Measured, Plan, Suggestion, SuggestionKind};
 use crate::config::{Freeze, LoraConfig, Method, RunConfig, setting};
 
 /// Seconds from which a run takes long.
@@ -18,15 +18,44 @@ pub(super) struct Offered<'a> {
     pub(super) run: &'a RunConfig,
     pub(super) measured: Option<&'a Measured>,
     pub(super) limits: Limits,
-    pub(super) can_cut: bool,
-    pub(super) other_methods: &'a [RunConfig],
+    pub(super) alternatives: Alternatives<'a>,
 }
 
 impl Offered<'_> {
     fn suggest(&self, run: &RunConfig) -> (Calibrated, Suggestion) {
         let planned = Calibrated::new(self.inputs, run, self.measured, self.limits);
-        let suggestion = Suggestion { settings: differences(self.run, run), secs: planned.secs, bytes: planned.bytes };
+        let (kind, settings) = (SuggestionKind::Settings, differences(self.run, run));
+        let suggestion = Suggestion { kind, settings, secs: planned.secs, bytes: planned.bytes };
         (planned, suggestion)
+    }
+
+    /// An epoch of half of the batches, and half of the validation rows.
+    fn halved(&self) -> Option<Suggestion> {
+        let batches = self.inputs.batches;
+        if batches.num_batches < 2 {
+            return None;
+        }
+        let half = Batches {
+            num_batches: batches.num_batches.div_ceil(2),
+            num_valid_rows: batches.num_valid_rows.div_ceil(2),
+            ..batches.clone()
+        };
+        let inputs = Inputs { batches: &half, ..*self.inputs };
+        let Calibrated { secs, bytes, .. } = Calibrated::new(&inputs, self.run, self.measured, self.limits);
+        Some(Suggestion { kind: SuggestionKind::HalfOfTheRows, settings: Vec::new(), secs, bytes })
+    }
+
+    /// Each row goes through the model once, and nothing of that is trained. What is then learned from its vectors takes next to
+    /// nothing beside it.
+    fn quick_baseline(&self, planned: &Calibrated) -> Option<Suggestion> {
+        let measured = self.measured.filter(|_| self.alternatives.has_one_label)?;
+        let batches = self.inputs.batches;
+        let rows_a_batch = f64::from(batches.batch_size.min(self.run.batch_size).max(1));
+        let forwards = planned.plan.micro_batches as f64 + batches.num_valid_rows as f64 / rows_a_batch;
+        let all_flops = forwards * planned.plan.forward_flops;
+        let plan = Plan { steps: 0, passes: forwards * FORWARD_SHARE, all_flops, ..planned.plan };
+        let (secs, bytes) = (Some(measured.secs_of(&plan)), planned.bytes);
+        Some(Suggestion { kind: SuggestionKind::QuickBaseline, settings: Vec::new(), secs, bytes })
     }
 }
 
@@ -36,7 +65,7 @@ pub(super) fn fitting(offered: &Offered<'_>) -> Option<Suggestion> {
     if offered.inputs.shape.can_checkpoint && !offered.run.gradient_checkpointing {
         bases.push(RunConfig { gradient_checkpointing: true, ..offered.run.clone() });
     }
-    bases.extend(offered.other_methods.iter().cloned());
+    bases.extend(offered.alternatives.other_methods.iter().cloned());
     for mut run in bases {
         loop {
             let (planned, suggestion) = offered.suggest(&run);
@@ -44,7 +73,7 @@ pub(super) fn fitting(offered: &Offered<'_>) -> Option<Suggestion> {
                 return Some(suggestion);
             }
             // Halves of an odd number would be another number of rows in a step.
-            if !offered.can_cut || run.batch_size < 2 || !run.batch_size.is_multiple_of(2) {
+            if !offered.alternatives.can_cut || run.batch_size < 2 || !run.batch_size.is_multiple_of(2) {
                 break;
             }
             run.batch_size /= 2;
@@ -54,24 +83,16 @@ pub(super) fn fitting(offered: &Offered<'_>) -> Option<Suggestion> {
     None
 }
 
-/// What takes less time than a run that takes long: another method, one epoch, half of the rows.
+/// What takes less time than a run that takes long: another method, one epoch, half of the rows, the quick baseline.
 pub(super) fn shorter(offered: &Offered<'_>, planned: &Calibrated) -> Vec<Suggestion> {
     let Some(secs) = planned.secs.filter(|&secs| secs >= LONG_SECS) else { return Vec::new() };
-    let mut found: Vec<Suggestion> = offered.other_methods.iter().map(|run| offered.suggest(run).1).collect();
+    let others = offered.alternatives.other_methods.iter();
+    let mut found: Vec<Suggestion> = others.map(|run| offered.suggest(run).1).collect();
     if offered.run.num_train_epochs > 1 {
         found.push(offered.suggest(&RunConfig { num_train_epochs: 1, ..offered.run.clone() }).1);
     }
-    let batches = offered.inputs.batches;
-    if batches.num_batches > 1 {
-        let half = Batches {
-            num_batches: batches.num_batches.div_ceil(2),
-            num_valid_rows: batches.num_valid_rows.div_ceil(2),
-            ..batches.clone()
-        };
-        let inputs = Inputs { batches: &half, ..*offered.inputs };
-        let halved = Calibrated::new(&inputs, offered.run, offered.measured, offered.limits);
-        found.push(Suggestion { settings: Vec::new(), secs: halved.secs, bytes: halved.bytes });
-    }
+    found.extend(offered.halved());
+    found.extend(offered.quick_baseline(planned));
     found.retain(|one| one.secs.is_some_and(|other| other < WORTH * secs));
     found
 }

@@ -62,15 +62,40 @@ pub struct Estimate {
     pub writes_samples: bool,
 }
 
-/// Other settings, and what a run of them costs.
+/// What may be done instead of a run as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SuggestionKind {
+    /// A run of other settings.
+    Settings,
+    /// A run of half of the rows.
+    HalfOfTheRows,
+    /// No run: labels are learned from what the model makes of each row without training.
+    QuickBaseline,
+}
+
+/// What may be done instead of a run as it is, and what that costs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Suggestion {
-    /// Settings that are other, by name, as they are typed; none where it is half of the rows.
+    /// What it is.
+    pub kind: SuggestionKind,
+    /// Settings that are other, by name, as they are typed.
     pub settings: Vec<(String, String)>,
     /// Seconds.
     pub secs: Option<f64>,
-    /// Bytes, as of [`Estimate::bytes`].
+    /// Bytes, as of [`Estimate::bytes`]; of the quick baseline those of the run, which it stays below.
     pub bytes: u64,
+}
+
+/// What may take the place of a run, beside fewer epochs and fewer rows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Alternatives<'a> {
+    /// Its batches can be computed in parts.
+    pub can_cut: bool,
+    /// Its rows have one label each, which the quick baseline learns.
+    pub has_one_label: bool,
+    /// Runs that differ in the settings of method and adapters.
+    pub other_methods: &'a [RunConfig],
 }
 
 impl Measured {
@@ -125,18 +150,17 @@ impl Calibrated {
     }
 }
 
-/// What is said of a run before it starts, as one that writes no samples. `can_cut`: its batches can be computed in parts.
-/// `other_methods` may take its place: settings of method and adapters.
+/// What is said of a run before it starts, as one that writes no samples.
 #[must_use]
 pub fn estimate(
     inputs: &Inputs<'_>,
     run: &RunConfig,
     measured: Option<&Measured>,
     limits: Limits,
-    (can_cut, other_methods): (bool, &[RunConfig]),
+    alternatives: Alternatives<'_>,
 ) -> Estimate {
     let planned = Calibrated::new(inputs, run, measured, limits);
-    let offered = Offered { inputs, run, measured, limits, can_cut, other_methods };
+    let offered = Offered { inputs, run, measured, limits, alternatives };
     let fits = planned.fits();
     Estimate {
         steps: planned.plan.steps,

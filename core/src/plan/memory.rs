@@ -28,8 +28,8 @@ use serde::{Deserialize, Serialize};
 
 use super::operations::lengths;
 use super::trained::{Part, Trained};
-use super::{ActivationKind, BatchShape, Inputs, Kernels, Reads, Shape, Stack};
-use crate::config::{Dtype, OnDivergence, RunConfig, Techniques};
+use super::{ActivationKind, BatchShape, Batches, Inputs, Kernels, Reads, Shape, Stack};
+use crate::config::{Dtype, Method, OnDivergence, RunConfig, Techniques};
 
 /// Bytes of an f32.
 const FLOAT: u64 = 4;
@@ -41,16 +41,23 @@ const CHUNK_BYTES: u64 = 32 << 20;
 /// moments.
 pub(crate) const STATE_BYTES: u64 = 12;
 
-/// Most bytes of such a state: an eighth of what can be addressed, 512 MB in a browser, where the weights of the next state and the
-/// best ones need room, too; elsewhere 4 GB. A run that trains more (44 M and 350 M parameters) ends when it diverges.
+/// Most bytes of such a state: an eighth of what can be addressed, 512 MB in a browser, where the best weights need room, too;
+/// elsewhere 4 GB. A run that trains more (44 M and 350 M parameters) ends when it diverges.
 pub(crate) const MAX_STATE_BYTES: u64 = if usize::BITS > 32 { 4 << 30 } else { 512 << 20 };
+
+/// Bytes of a piece in which weights and moments go to a state or a file (`checkpoint/pending.rs`).
+pub(crate) const FILE_PIECE_BYTES: u64 = 2 << 20;
+
+/// Copies of a piece at once: as the device gave it, as numbers, and as bytes of the file.
+const COPIES_OF_PIECE: u64 = 3;
 
 /// Bytes of a program besides its code and what it is asked to hold: stacks, tables, buffers; in a browser what its memory begins with.
 pub(super) const PROGRAM_BYTES: u64 = if usize::BITS > 32 { 12 << 20 } else { 10 << 20 };
 
 /// What a heap has beyond what is held at the peak, as a share of that: where nothing but activations comes and goes, and what comes to
-/// it where all weights are trained. Each step writes them anew, between activations that go, and so leaves holes that fit nothing else.
-/// Of twenty trainings on glibc's heap the first was 0.03 to 0.09, and both together 0.08 to 0.22.
+/// it where all weights are trained. Of twenty trainings on glibc's heap the first was 0.03 to 0.09, and both together 0.08 to 0.22; each
+/// step wrote all weights anew then, between activations that go, which left holes that fit nothing else. They are written where they lie
+/// since (ADR 49), and what comes to the first share is not measured anew: it is at most this.
 const HOLES: [f64; 2] = [1.0 / 16.0, 1.0 / 16.0];
 
 /// Bytes of a run at its peak, by what they are for.
@@ -122,11 +129,11 @@ pub(super) fn parts(inputs: &Inputs<'_>, run: &RunConfig, trained: &Trained<'_>)
     let optimizer = 2 * of_trained;
     let best = if keeps_states && batches.num_valid_rows > 0 { of_trained } else { 0 };
     let holes = match kernels {
-        // The best weights change their place each time that there are better ones.
-        Kernels::Own => best + holes(weights + optimizer + best + step, trained.num_parameters, shape.parameters.all),
+        Kernels::Own => holes(weights + optimizer + best + step, trained.num_parameters, shape.parameters.all),
         Kernels::Composed => 0,
     };
-    let states = if keeps_states { states(run, trained.num_parameters, shape.parameters.largest) } else { 0 };
+    let states = if keeps_states { states(run, trained.num_parameters) } else { 0 };
+    let features = if keeps_states { features(shape, run, batches) } else { 0 };
     MemoryParts {
         weights,
         gradients,
@@ -136,23 +143,33 @@ pub(super) fn parts(inputs: &Inputs<'_>, run: &RunConfig, trained: &Trained<'_>)
         step,
         best,
         holes,
-        host: PROGRAM_BYTES + file_bytes + states,
+        host: PROGRAM_BYTES + file_bytes + states + features,
     }
 }
 
-/// What a heap has beyond what is held; of `all` parameters `trained` are written anew in each step.
+/// What a heap has beyond what is held; of `all` parameters `trained` are trained.
 fn holes(held: u64, trained: u64, all: u64) -> u64 {
     let [always, anew] = HOLES;
     let share = always + anew * (trained as f64 / all.max(1) as f64).min(1.0);
     (held as f64 * share) as u64
 }
 
-/// Bytes on the host of states to go back to: the last one, and beside it the weights of the next (`train/roll_back.rs`), or, where none
-/// is kept, a tensor of a checkpoint that is on its way to the disk, as numbers and as bytes.
-fn states(run: &RunConfig, num_trained: u64, largest: u64) -> u64 {
+/// Bytes on the host of the state to go back to, where one is kept: there is one of it (`train/roll_back.rs`). And of a piece of it, or of
+/// a checkpoint, that is on its way.
+fn states(run: &RunConfig, num_trained: u64) -> u64 {
     let state = STATE_BYTES * num_trained;
     let goes_back = run.on_divergence == OnDivergence::RollBack && state <= MAX_STATE_BYTES;
-    if goes_back { state + FLOAT * num_trained } else { 2 * FLOAT * largest.min(num_trained) }
+    let piece = FILE_PIECE_BYTES.min(2 * FLOAT * num_trained); // the moments are the larger file
+    COPIES_OF_PIECE * piece + if goes_back { state } else { 0 }
+}
+
+/// Bytes on the host of what a head that is trained alone reads of rows that are the same in every batch (`train/features.rs`).
+fn features(shape: &Shape, run: &RunConfig, batches: &Batches) -> u64 {
+    if run.method != Method::Head || !batches.rows_are_fixed {
+        return 0;
+    }
+    let num_rows = batches.num_batches * u64::from(batches.batch_size) + batches.num_valid_rows;
+    FLOAT * num_rows * shape.hidden_size
 }
 
 /// Bytes of a forward and backward pass.

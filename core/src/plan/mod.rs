@@ -11,6 +11,7 @@
 mod advice;
 mod batches;
 mod estimate;
+mod held;
 mod memory;
 mod operations;
 mod shape;
@@ -19,10 +20,11 @@ mod words;
 
 pub use advice::lighter_methods;
 pub use batches::{BatchShape, Batches};
-pub use estimate::{Estimate, Limits, Measured, Suggestion, estimate};
+pub use estimate::{Alternatives, Estimate, Limits, Measured, Suggestion, SuggestionKind, estimate};
+pub use held::HeldBytes;
 pub use memory::MemoryParts;
 #[cfg(feature = "engine")]
-pub(crate) use memory::{MAX_STATE_BYTES, STATE_BYTES};
+pub(crate) use memory::{FILE_PIECE_BYTES, MAX_STATE_BYTES, STATE_BYTES};
 pub use shape::{ActivationKind, LinearShape, Parameters, Reads, Shape, Stack};
 pub use words::{about, describe, gigabytes, memory_in_words};
 

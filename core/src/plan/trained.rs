@@ -75,7 +75,7 @@ impl<'a> Trained<'a> {
     /// Rank of the adapter of a linear part; 0 where it has none.
     pub(super) fn rank(&self, linear: &LinearShape) -> u64 {
         let Some(lora) = self.lora else { return 0 };
-        let is_target = |name: &String| name == "all-linear" || LoraConfig::is_named(&linear.module, name);
+        let is_target = |name: &String| LoraConfig::is_target(&linear.module, name);
         if lora.target_modules.iter().any(is_target) { u64::from(lora.rank_of(&linear.module)) } else { 0 }
     }
 

@@ -1,6 +1,6 @@
 //! An estimate in words, for the page and the terminal alike.
 
-use super::{Estimate, Suggestion};
+use super::{Estimate, Suggestion, SuggestionKind};
 
 const MINUTE: f64 = 60.0;
 const HOUR: f64 = 3600.0;
@@ -33,8 +33,10 @@ pub fn gigabytes(bytes: u64) -> String {
 /// What other settings are: `batch size 4, 4 batches a step`.
 #[must_use]
 pub fn describe(suggestion: &Suggestion) -> String {
-    if suggestion.settings.is_empty() {
-        return "half of the rows".into();
+    match suggestion.kind {
+        SuggestionKind::Settings => {}
+        SuggestionKind::HalfOfTheRows => return "half of the rows".into(),
+        SuggestionKind::QuickBaseline => return "the quick baseline, without training".into(),
     }
     let one = |(name, value): &(String, String)| match (name.as_str(), value.as_str()) {
         ("batch_size", value) => format!("batch size {value}"),
@@ -114,7 +116,7 @@ mod tests {
 
     fn suggestion(settings: &[(&str, &str)]) -> Suggestion {
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Suggestion { settings, secs: None, bytes: 1_000_000_000 }
+        Suggestion { kind: SuggestionKind::Settings, settings, secs: None, bytes: 1_000_000_000 }
     }
 
     #[test]
@@ -163,6 +165,8 @@ mod tests {
             describe(&suggestion(&[("method", "head"), ("gradient_checkpointing", "true")])),
             "head only, gradient checkpointing"
         );
-        assert_eq!(describe(&suggestion(&[])), "half of the rows");
+        let other = |kind: SuggestionKind| describe(&Suggestion { kind, ..suggestion(&[]) });
+        assert_eq!(other(SuggestionKind::HalfOfTheRows), "half of the rows");
+        assert_eq!(other(SuggestionKind::QuickBaseline), "the quick baseline, without training");
     }
 }

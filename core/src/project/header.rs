@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::parts::is_of_model;
@@ -151,6 +152,29 @@ impl ProjectDraft {
         let of_parts = self.beside.iter().flat_map(|part| part.rows.iter().flatten());
         self.rows.iter().flatten().chain(of_parts).chain(&self.model_files)
     }
+
+    /// Has the page's notes name runs by other ids; `ids` has for each id the one in its place. A text in the notes is replaced where it
+    /// is an id as a whole, and all are in one pass: an id may be part of another, or one that is new may be another's old one. Notes
+    /// that are no JSON name no runs.
+    pub fn rename_runs(&mut self, ids: &BTreeMap<&str, String>) {
+        let Ok(mut notes) = serde_json::from_str::<Value>(&self.page) else { return };
+        if rename_texts(&mut notes, ids) {
+            self.page = notes.to_string();
+        }
+    }
+}
+
+/// Replaces the texts in a value that are keys of `names`; says whether there were any.
+fn rename_texts(value: &mut Value, names: &BTreeMap<&str, String>) -> bool {
+    match value {
+        Value::String(text) => {
+            let name = names.get(text.as_str());
+            name.inspect(|name| text.clone_from(name)).is_some()
+        }
+        Value::Array(values) => values.iter_mut().fold(false, |any, value| rename_texts(value, names) | any),
+        Value::Object(fields) => fields.values_mut().fold(false, |any, value| rename_texts(value, names) | any),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// A task that is learned beside the first one of a draft.
@@ -175,4 +199,39 @@ pub struct DraftFile {
     pub name: String,
     /// Lower-case hex.
     pub sha256: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(page: &str) -> ProjectDraft {
+        ProjectDraft {
+            task: Task::default(),
+            model: None,
+            read: ReadOptions::default(),
+            rows: [None, None, None],
+            own_name: None,
+            beside: Vec::new(),
+            model_files: Vec::new(),
+            page: page.to_owned(),
+        }
+    }
+
+    #[test]
+    fn runs_are_renamed_all_at_once_and_as_a_whole() {
+        let renamed = |page: &str, ids: &[(&str, &str)]| {
+            let mut draft = draft(page);
+            draft.rename_runs(&ids.iter().map(|(id, new)| (*id, (*new).to_owned())).collect());
+            draft.page
+        };
+        let page = r#"["{\"seed\":\"12\"}",true,"12 rows",["12","123","7"],"{\"number\":12}",{"drawn":["12"]}]"#;
+        // One id begins another, and the new one of each is the old one of the next.
+        let expected = r#"["{\"seed\":\"12\"}",true,"12 rows",["123","12","8"],"{\"number\":12}",{"drawn":["123"]}]"#;
+        assert_eq!(renamed(page, &[("12", "123"), ("123", "12"), ("7", "8")]), expected);
+        let spaced = r#"[ "a", ["1"] ]"#;
+        assert_eq!(renamed(spaced, &[("2", "3")]), spaced, "nothing is renamed, nothing is written anew");
+        assert_eq!(renamed("12", &[("12", "13")]), "12", "a number is no id");
+        assert_eq!(renamed("no 12 JSON", &[("12", "13")]), "no 12 JSON");
+    }
 }

@@ -66,8 +66,12 @@ fn unit_of(evaluation: &Evaluation, name: &str) -> Unit {
 }
 
 fn interval_text(unit: Unit, interval: Option<[f64; 2]>) -> String {
-    interval
-        .map_or_else(String::new, |[low, high]| format!("{} to {}", figure_text(unit, low), figure_text(unit, high)))
+    match interval {
+        // Every draw of the rows gave the same.
+        Some([low, high]) if low == high => "not known".to_owned(),
+        Some([low, high]) => format!("{} to {}", figure_text(unit, low), figure_text(unit, high)),
+        None => String::new(),
+    }
 }
 
 /// All that was measured after the run: of each split the figures before and after, and what is said of the newest besides.
@@ -80,6 +84,7 @@ pub(super) fn section(measured: &[&MeasuredSplit]) -> String {
         let Some(shown) = after.or(before) else { continue };
         html.push_str(&format!("<h3>{}</h3>\n", escape(&capital(&rows_of(split, shown.num_rows)))));
         html.push_str(&before_and_after(before, after, shown));
+        html.push_str(&paragraph("soft", &shown.missing_intervals().join(". ")));
         html.push_str(&details("", shown));
         html.push_str(&writing::section(sides.map(|side| side.and_then(|one| one.writing.as_ref()))));
     }

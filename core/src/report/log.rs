@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::examined::Examined;
 use crate::config::{Job, MadeCopies, RowEdits};
 use crate::event::{Split, TrainEvent};
 use crate::metrics::WritingEvaluation;
@@ -12,6 +13,17 @@ use crate::task::{DataReport, Evaluation, WorstRow};
 
 /// File name of a run's log.
 pub const RUN_LOG_FILE: &str = "run_log.jsonl";
+
+/// What can be taken home of a run that is over, beside its model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunFile {
+    /// The report: HTML in one file.
+    Report,
+    /// The log, as JSON Lines.
+    Log,
+    /// The numbers of the log, as an event file for TensorBoard.
+    Events,
+}
 
 /// A line of the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,7 +33,8 @@ pub struct LogLine {
     pub time: Option<f64>,
     /// Seconds since the run began, pauses not counted.
     pub elapsed_secs: f64,
-    /// Optimizer steps taken.
+    /// Optimizer steps taken; in the journals of runs that a page keeps each event says it.
+    #[serde(default)]
     pub step: u32,
     /// What happened.
     #[serde(flatten)]
@@ -38,6 +51,8 @@ pub enum LogEntry {
     Event(TrainEvent),
     /// The driver measured something after the run.
     Measured(Box<MeasuredSplit>),
+    /// Something besides the figures was looked at.
+    Examined(Box<Examined>),
 }
 
 /// What a run begins with.
@@ -133,6 +148,16 @@ impl LogLine {
         Some(Self { time: None, elapsed_secs, step, entry: LogEntry::Event(event.clone()) })
     }
 
+    /// The same with the step that its event says; `None` of what is not logged, which a page's journal has, too.
+    fn with_own_step(self) -> Option<Self> {
+        match &self.entry {
+            LogEntry::Event(event) => {
+                Self::of_event(self.elapsed_secs, event).map(|line| Self { time: self.time, ..line })
+            }
+            LogEntry::Began(_) | LogEntry::Measured(_) | LogEntry::Examined(_) => Some(self),
+        }
+    }
+
     /// The same without texts of rows, for a log that lies beside a model and goes where it goes; `None` where nothing is left.
     /// Names of labels stay: the model has them, too.
     #[must_use]
@@ -166,6 +191,7 @@ impl LogLine {
                 }
                 LogEntry::Measured(measured)
             }
+            LogEntry::Examined(examined) => LogEntry::Examined(Box::new(examined.without_texts()?)),
         };
         Some(Self { entry, ..*self })
     }
@@ -188,7 +214,7 @@ pub fn read_log(bytes: &[u8]) -> (Vec<LogLine>, usize) {
     let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
     let read: Vec<Option<LogLine>> = lines.map(|line| serde_json::from_slice(line).ok()).collect();
     let num_unread = read.iter().filter(|line| line.is_none()).count();
-    (read.into_iter().flatten().collect(), num_unread)
+    (read.into_iter().flatten().filter_map(LogLine::with_own_step).collect(), num_unread)
 }
 
 #[cfg(test)]

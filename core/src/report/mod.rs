@@ -1,26 +1,30 @@
 //! The report on a run: one page to read, print and send on, with all that the run has to say. Plain text in and out; drivers read
-//! the log and write the page.
+//! the log and write the page. The log as an event file for TensorBoard is `tfevents`.
 //!
 //! In: [`RunReport`], a job and the lines of its log (`log`). Out: HTML in one file without scripts (`frame`): what was run
-//! (`job`), what was learned on the way (`training`, drawn by `chart` with the `geometry` that the page's own charts have), and
-//! how good it is (`figures`, and of models that write `writing` and `side_by_side`). All texts that come from rows, files and models are
-//! escaped.
+//! (`job`), what was learned on the way (`training`, drawn by `chart` with the `geometry` that the page's own charts have), how good it is
+//! (`figures`, and of models that write `writing` and `side_by_side`), and what a person looked at besides (`examined`). All texts that
+//! come from rows, files and models are escaped.
 
 mod chart;
 mod date;
+mod examined;
 mod figures;
 mod frame;
 pub mod geometry;
 mod job;
 mod log;
 pub mod side_by_side;
+mod tfevents;
 mod training;
 mod writing;
 
 use serde_json::{Map, Value};
 
+pub use examined::{Examined, FoundInRows, RatedTexts};
 pub use frame::{escape, page};
-pub use log::{Beginning, DataSummary, LogEntry, LogLine, MeasuredSplit, RUN_LOG_FILE, read_log};
+pub use log::{Beginning, DataSummary, LogEntry, LogLine, MeasuredSplit, RUN_LOG_FILE, RunFile, read_log};
+pub use tfevents::{event_file, event_records, restart_record, version_record};
 
 use crate::config::Job;
 use crate::event::{Split, TrainEvent};
@@ -53,7 +57,7 @@ impl RunReport<'_> {
         let title = format!("Report on a run of {}", self.job.model.name());
         let made = format!("Made by Hone {}, {}.", self.version, date::utc(self.made_secs));
         let notes: String = self.notes.iter().map(|note| paragraph("note", note)).collect();
-        let measured = self.measured();
+        let (measured, examined) = (self.measured(), self.examined());
         let results = self.results.filter(|_| measured.is_empty() && course.valid.is_empty());
         let body = [
             paragraph("soft", &made),
@@ -62,10 +66,12 @@ impl RunReport<'_> {
             section("What was run", &job::what_was_run(self.job, &course, self.beginning())),
             section("Settings that differ from the defaults", &job::settings(self.job)),
             section("Data", &self.beginning().map(|began| job::data(&began.data)).unwrap_or_default()),
+            examined::of_rows(&examined),
             section("Training", &training::section(&course, self.task())),
             section("How good it is", &figures::section(&measured)),
             section("Figures by name", &results.map(figures::by_name).unwrap_or_default()),
             section("The rows that are most wrong", &figures::worst(&measured)),
+            examined::of_model(&examined),
             section("Texts written on the way, side by side", &training::samples(&course)),
             section("How to use the model", &job::how_to_use(self.job, self.task(), &self.labels(&measured))),
         ];
@@ -100,7 +106,25 @@ impl RunReport<'_> {
                     newest.retain(|one| of(one) != of(measured));
                     newest.push(measured);
                 }
-                LogEntry::Began(_) | LogEntry::Event(_) => {}
+                LogEntry::Began(_) | LogEntry::Event(_) | LogEntry::Examined(_) => {}
+            }
+        }
+        newest
+    }
+
+    /// What was looked at besides, of each kind and task the newest. Two runs are compared as often as there are pairs of them.
+    fn examined(&self) -> Vec<&Examined> {
+        let mut newest: Vec<&Examined> = Vec::new();
+        for line in self.lines {
+            match &line.entry {
+                LogEntry::Event(TrainEvent::Step { .. } | TrainEvent::Started { .. }) => {
+                    newest.retain(|one| one.outlasts_training());
+                }
+                LogEntry::Examined(examined) => {
+                    newest.retain(|one| !one.is_replaced_by(examined));
+                    newest.push(examined);
+                }
+                LogEntry::Began(_) | LogEntry::Event(_) | LogEntry::Measured(_) => {}
             }
         }
         newest

@@ -49,7 +49,14 @@ fn written() -> WritingEvaluation {
     let figures = evaluate_text_to_text([(&generated, &expected)]);
     let samples = vec![TextSample { row: 7, prompt, expected, generated }];
     let how = "always taking the likeliest token, 64 tokens at most".to_owned();
-    WritingEvaluation { figures, styles, samples, how, notes: vec!["as generation_config.json says".to_owned()] }
+    WritingEvaluation {
+        figures,
+        intervals: vec![Some([20.0, 60.0])],
+        styles,
+        samples,
+        how,
+        notes: vec!["as generation_config.json says".to_owned()],
+    }
 }
 
 fn lines(events: &[TrainEvent]) -> Vec<LogLine> {
@@ -167,6 +174,7 @@ fn a_log_beside_a_model_has_no_texts_of_rows() {
         html.contains("<th scope=\"col\">In the file</th>") && !html.contains("<th scope=\"col\">Text</th>"),
         "{html}"
     );
+    assert!(html.contains("20.000 to 60.000"), "figures of written texts have their intervals: {html}");
 }
 
 #[test]

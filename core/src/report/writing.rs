@@ -44,10 +44,12 @@ fn against_the_file(sides: [Option<&WritingEvaluation>; 2], shown: &WritingEvalu
     let row = |(index, name): (usize, String)| {
         let mut cells = vec![Cell::text(&name)];
         cells.extend(values(index).map(|value| number(value, |value| format!("{value:.3}"))));
+        let interval = shown.intervals.get(index).copied().flatten();
+        cells.push(Cell::number(interval.map_or_else(String::new, |[low, high]| format!("{low:.3} to {high:.3}"))));
         cells
     };
     let names = shown.figures.figures().into_iter().map(|figure| figure.name.into_owned());
-    table(&["Against the file", "Before", "After"], &names.enumerate().map(row).collect::<Vec<_>>())
+    table(&["Against the file", "Before", "After", "95 % between"], &names.enumerate().map(row).collect::<Vec<_>>())
 }
 
 fn styles(sides: [Option<&WritingEvaluation>; 2], shown: &WritingEvaluation) -> String {

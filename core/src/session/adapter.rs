@@ -65,6 +65,23 @@ impl Session {
         Ok(())
     }
 
+    /// What the loaded adapter is, which model it was put on, and what makes its answers worthless, in sentences; none without one.
+    #[must_use]
+    pub fn adapter_notes(&self) -> Vec<String> {
+        let (Some(adapter), Some(model)) = (&self.adapter, &self.model) else { return Vec::new() };
+        let Ok(settings) = read_adapter_config(&adapter.folder) else { return Vec::new() };
+        let name = model.source.name();
+        let mut notes = vec![format!("{} was added to {name}", settings.describe())];
+        if let Some(base) = settings.other_base(Some(name)) {
+            notes.push(format!(
+                "warning: the adapter names {base} as its base: it fits {name}, but answers as it was trained to only where both have the \
+                 same weights"
+            ));
+        }
+        notes.extend(self.warnings());
+        notes
+    }
+
     /// The task that an adapter was trained for, as its job or PEFT's settings say it, where the model has a head for it.
     fn task_of_adapter(
         &self,

@@ -1,14 +1,15 @@
 //! Many inputs on their way to answers, some at a time: between two parts a driver can show how far it is, hear what it is asked
 //! for, and drop the rest. In: inputs in the order of their file. Out: their answers in that order. Inputs of like length are
-//! answered together, so that little is padded.
+//! answered together, so that little is padded; a model that writes answers one at a time.
 
 use super::SessionError;
-use super::protocol::Weights;
+use super::protocol::{Weights, WriteAs};
 use super::run::Session;
 use crate::config::ReadOptions;
 use crate::data::{TrainedRead, read_as_trained};
+use crate::generate::{FilterCounts, FinishReason, GenerateError};
 use crate::images::read_header;
-use crate::task::{Prediction, Task, TaskError, TaskInput};
+use crate::task::{Prediction, Task, TaskError, TaskInput, Written};
 
 /// Inputs of which some were answered.
 pub struct Answering {
@@ -18,18 +19,22 @@ pub struct Answering {
     /// How many of `order` were given out.
     next: usize,
     part_size: usize,
+    /// How texts are written; `None` of models that do not write.
+    write_as: Option<WriteAs>,
     answered: Answered,
 }
 
 /// What came of inputs.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Answered {
-    /// An answer an input, in their order; `None` of images that can't be read.
+    /// An answer an input, in their order; `None` of images that can't be read, and of prompts that do not fit.
     pub predictions: Vec<Option<Prediction>>,
     /// Indices of inputs that are longer than the model reads, and were cut; ascending.
     pub cut: Vec<usize>,
-    /// Indices of images that can't be read, with the reason; ascending.
+    /// Indices of images that can't be read and of prompts that do not fit, with the reason; ascending.
     pub bad: Vec<(usize, String)>,
+    /// What the rules for what is written replaced.
+    pub filtered: FilterCounts,
 }
 
 impl Answering {
@@ -50,8 +55,14 @@ impl Answering {
             _ => true,
         });
         order.sort_by_key(|index| std::cmp::Reverse(length(index)));
-        let answered = Answered { predictions: vec![None; inputs.len()], cut: Vec::new(), bad };
-        Self { inputs, order, next: 0, part_size: part_size.max(1), answered }
+        let answered = Answered { predictions: vec![None; inputs.len()], bad, ..Answered::default() };
+        Self { inputs, order, next: 0, part_size: part_size.max(1), write_as: None, answered }
+    }
+
+    /// The same of a model that writes: what it writes after each input, one input at a time.
+    #[must_use]
+    pub fn writing(self, write_as: Option<WriteAs>) -> Self {
+        Self { write_as, ..self }
     }
 
     /// How many were answered, of how many.
@@ -63,10 +74,10 @@ impl Answering {
     /// The answers; of inputs that were not asked about yet there is none.
     #[must_use]
     pub fn finish(self) -> Answered {
-        let Answered { predictions, mut cut, mut bad } = self.answered;
+        let Answered { predictions, mut cut, mut bad, filtered } = self.answered;
         cut.sort_unstable();
         bad.sort_unstable();
-        Answered { predictions, cut, bad }
+        Answered { predictions, cut, bad, filtered }
     }
 }
 
@@ -81,6 +92,9 @@ impl Session {
         weights: Weights,
         part: Option<&str>,
     ) -> Result<bool, SessionError> {
+        if answering.write_as.is_some() {
+            return self.write_next(answering, weights).await;
+        }
         let end = (answering.next + answering.part_size).min(answering.order.len());
         let mut left = answering.order[answering.next..end].to_vec();
         // An image is given away, so that no more are held than are needed.
@@ -121,6 +135,32 @@ impl Session {
         Ok(answering.next < answering.order.len())
     }
 
+    /// Writes what the model says to the next input. A prompt that is empty or too long is left out with the reason.
+    async fn write_next(&mut self, answering: &mut Answering, weights: Weights) -> Result<bool, SessionError> {
+        let task = self.task()?;
+        let Answering { inputs, order, next, write_as, answered, .. } = answering;
+        let (Some(&index), Some(write_as)) = (order.get(*next), write_as.as_ref()) else { return Ok(false) };
+        let prompt = write_as.prompt(&inputs[index]);
+        let goes_on = async |_: &str| -> bool { true };
+        match self.generate(&prompt, weights, &write_as.sampling, goes_on).await {
+            Ok(generated) => {
+                let is_complete = generated.finish_reason == FinishReason::Stop;
+                let written = Written { text: generated.text, is_complete };
+                answered.predictions[index] = Some(written.into_prediction(task));
+                answered.filtered.words += generated.filtered.words;
+                answered.filtered.personal_data += generated.filtered.personal_data;
+            }
+            Err(SessionError::Generate(
+                error @ (GenerateError::PromptTooLong { .. }
+                | GenerateError::NoRoom { .. }
+                | GenerateError::EmptyPrompt),
+            )) => answered.bad.push((index, error.to_string())),
+            Err(other) => return Err(other),
+        }
+        *next += 1;
+        Ok(*next < order.len())
+    }
+
     /// The task that answers: that of a run's part where one is named.
     ///
     /// # Errors
@@ -149,11 +189,15 @@ impl Session {
             (Some(job), None) => Some(job.read.clone()),
             (None, _) => self.data.as_ref().map(|data| data.read.clone()),
         };
-        match trained {
-            Some(trained) => read_as_trained(name, bytes, asked, &trained),
-            None => self.read_as_trained(name, bytes, asked),
-        }
+        let trained = trained.or_else(|| self.own_job().map(|job| job.read)).unwrap_or_default();
+        read_as_trained(name, bytes, asked, &without_written(trained))
     }
+}
+
+/// How rows were read to learn from, but for where what a model learned to write stood: inputs have no such columns.
+fn without_written(trained: ReadOptions) -> ReadOptions {
+    let (target_column, completion_column, messages_column) = (None, None, None);
+    ReadOptions { shape: None, target_column, completion_column, messages_column, ..trained }
 }
 
 #[cfg(test)]
@@ -171,5 +215,21 @@ mod tests {
         let answered = found.finish();
         assert_eq!((answered.predictions, answered.bad.len()), (vec![None], 1));
         assert!(answered.bad[0].1.starts_with("x.png "), "{:?}", answered.bad);
+    }
+
+    #[test]
+    fn a_file_of_sources_needs_no_targets() {
+        let trained = ReadOptions {
+            text_column: Some("de".into()),
+            target_column: Some("en".into()),
+            source_prefix: Some("translate: ".into()),
+            ..ReadOptions::default()
+        };
+        let asked = ReadOptions::default();
+        let read = |trained: &ReadOptions| read_as_trained("x.csv", b"id,de\n1,ja\n", &asked, trained);
+        assert_eq!(read(&trained).read.text_column, None, "of rows to learn from one is missing");
+        let found = read(&without_written(trained));
+        assert_eq!((found.read.text_column.as_deref(), found.missing.len()), (Some("de"), 0));
+        assert_eq!(found.read.source_prefix.as_deref(), Some("translate: "));
     }
 }

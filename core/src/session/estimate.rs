@@ -13,7 +13,7 @@ use crate::data::DataFiles;
 use crate::kernels::{kernels_of, num_threads};
 use crate::model::Model;
 use crate::plan::{
-    Batches, Estimate, Inputs, Kernels, Limits, Measured, MemoryParts, estimate, lighter_methods, predict,
+    Alternatives, Batches, Estimate, Inputs, Kernels, Limits, Measured, MemoryParts, estimate, lighter_methods, predict,
 };
 use crate::task::{HeadKind, TaskRows};
 use crate::train::{StepTimes, TimedModel, time_steps};
@@ -109,7 +109,8 @@ impl Session {
         let targets = (has_own_head || has_head).then_some(targets.as_slice());
         let others = lighter_methods(&run, targets, has_own_head);
         let can_cut = task.spec().head != HeadKind::Pooled && run.mixup_alpha == 0.0;
-        let offered = (can_cut, others.as_slice());
+        let has_one_label = task.spec().gives_one_label();
+        let offered = Alternatives { can_cut, has_one_label, other_methods: &others };
         let wanted = MeasuredFor::of(&run);
         let is_known = self.measured.as_ref().is_some_and(|(of, _)| *of == wanted);
         let writes_samples = task.spec().head.writes() && batches.num_valid_rows > 0;

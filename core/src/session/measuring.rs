@@ -251,7 +251,7 @@ impl Session {
     }
 
     /// The job that trained what answers: the adapter's where there is one, else the model's.
-    fn own_job(&self) -> Option<Job> {
+    pub(super) fn own_job(&self) -> Option<Job> {
         match &self.adapter {
             Some(adapter) => adapter.job.clone(),
             None => self.job_of_model(),

@@ -129,7 +129,7 @@ impl Session {
         match read_vectors(model, &batch, &self.device).await? {
             Outputs::Rows { values, .. } if values.iter().all(|value| value.is_finite()) => Ok(values),
             Outputs::Rows { .. } => Err(TrainError::NotFinite { row: 1 }.into()),
-            Outputs::Sums { .. } => Ok(Vec::new()),
+            Outputs::Tokens { .. } => Ok(Vec::new()),
         }
     }
 }

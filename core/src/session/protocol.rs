@@ -26,9 +26,9 @@ use crate::task::{
     NearestTexts, Prediction, QuickBaseline, RankedRows, RowPredictions, Slicing, SwapReport, Task,
 };
 
-pub use self::answers::{MemoryReport, ModelInfo, OpenedPart, OpenedRun, RateTest};
+pub use self::answers::{MemoryReport, ModelInfo, OpenedPart, OpenedRun, RateTest, RecordedRun};
 pub use self::command::Command;
-pub use self::command_parts::{NamedBlob, PartFiles, Prompt, Weights};
+pub use self::command_parts::{NamedBlob, PartFiles, Prompt, Weights, WriteAs};
 pub use self::early::{EarlyMessage, EarlyReply};
 pub use self::explained::{NearTo, ToExplain};
 pub use self::kept::{KeptRuns, RunSummary, SavedRun};
@@ -308,7 +308,13 @@ pub enum Reply {
         /// What was left out, a sentence each without capital and full stop.
         notes: Vec<String>,
     },
-    /// A file: a zip of a model or of a project, or a report. All that travels beside it, one after the other, is its bytes.
+    /// A run that is over, with one blob: what it said and what was measured since, as lines of its log (`core/src/report/log.rs`) without
+    /// its beginning.
+    Recorded {
+        /// What else is known of it.
+        run: Box<RecordedRun>,
+    },
+    /// A file: a zip of a model or of a project. All that travels beside it, one after the other, is its bytes.
     Exported {
         /// What was saved last of the run was damaged, so that the project has it as it was saved before.
         damage: Option<Problem>,
@@ -408,6 +414,11 @@ pub enum FromWorker {
         done: usize,
         /// Rows to measure.
         total: usize,
+    },
+    /// A checkpoint is being written, of which nothing is said before [`FromWorker::CheckpointWritten`].
+    CheckpointBegun {
+        /// Optimizer steps taken.
+        step: u32,
     },
     /// A checkpoint was written to disk, or could not be (the run goes on).
     CheckpointWritten {

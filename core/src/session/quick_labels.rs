@@ -1,9 +1,14 @@
-//! What is learned of labels in seconds, before any training: the quick baseline, and rows whose labels may be wrong.
+//! What is learned of labels in seconds: the quick baseline before any training, and rows whose labels may be wrong, before it or by what
+//! a run says of the rows that it did not learn from.
+
+use std::rc::Rc;
 
 use super::SessionError;
+use super::protocol::Weights;
 use super::run::Session;
 use crate::event::Split;
-use crate::task::{LabelErrorRows, LabelErrors, OutOfFold, QuickBaseline, QuickRows, TaskRows};
+use crate::task::{LabelErrorRows, LabelErrors, OutOfFold, QuickBaseline, QuickRows, TaskRows, label_errors_of_run};
+use crate::train::Evaluator;
 
 impl Session {
     /// Measures what can be told without training: on the rows of `split`, or where it has none on the training rows in folds.
@@ -60,6 +65,50 @@ impl Session {
             }
         }
         Ok(Some(search.finish()))
+    }
+
+    /// Seeks them by the probabilities of the run, among its own validation and test rows, as they were when it began. `show` and `None` as
+    /// of [`Self::quick_baseline`].
+    ///
+    /// # Errors
+    /// When there is no run, it has several tasks or no rows but those that it learned from, rows do not have one label each, or the device
+    /// fails.
+    pub async fn label_errors_of_run(
+        &mut self,
+        mut show: impl AsyncFnMut(usize, usize) -> bool,
+    ) -> Result<Option<LabelErrors>, SessionError> {
+        if self.is_of_several() {
+            return Err(SessionError::SeveralTasks);
+        }
+        let trainer = self.trainer.as_ref().ok_or(SessionError::NotTrained)?;
+        let (rows, job) = (Rc::clone(trainer.rows()), trainer.job());
+        let has_own_file = [job.valid_file.is_some(), job.test_file.is_some()];
+        if rows.label_ids(Split::Valid).is_none() {
+            return Err(SessionError::NotLabeled);
+        }
+        let counts = [Split::Valid, Split::Test].map(|split| (split, rows.lengths(split).len()));
+        let total: usize = counts.iter().map(|(_, count)| count).sum();
+        if total == 0 {
+            return Err(SessionError::EmptySplit { split: Split::Valid });
+        }
+        let model = self.weights(Weights::Tuned)?;
+        let (mut predicted, mut done) = (Vec::new(), 0);
+        for (split, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            let mut evaluator = Evaluator::new(rows.as_ref(), split);
+            loop {
+                let goes_on = evaluator.advance(&model, rows.as_ref(), &self.device).await?;
+                if !show(done + evaluator.progress().0, total).await {
+                    return Ok(None);
+                }
+                if !goes_on {
+                    break;
+                }
+            }
+            done += count;
+            predicted.push((split, evaluator.finish().1));
+        }
+        let found = label_errors_of_run(&predicted, rows.labels(), has_own_file);
+        found.map(Some).ok_or(SessionError::NotLabeled)
     }
 
     /// Vectors of rows; `None` where `show` ended it.

@@ -13,7 +13,7 @@ use super::model::{LoadedModel, default_targets};
 use super::nearest_rows::RowVectors;
 use super::protocol::Weights;
 use super::several::Part;
-use super::weights::{Built, HeadSettings, trains_head};
+use super::weights::{Built, HeadSettings, check_readable, trains_head};
 use crate::checkpoint::{
     ADAPTER_CONFIG, ADAPTER_WEIGHTS, FileStream, RESULTS_FILE, TensorParts, export_adapter, lora_of_adapter, read_job,
     stream_folder,
@@ -22,9 +22,9 @@ use crate::config::{ConfigProblem, ExportFormat, JOB_FILE, Job, Method, ReadOpti
 use crate::data::DataFiles;
 use crate::event::{Split, TrainEvent};
 use crate::folder::Folder;
-use crate::plan::Measured;
+use crate::plan::{HeldBytes, Measured};
 use crate::task::{ColumnsOfRows, Evaluation, Task, TaskData, TaskRows};
-use crate::train::{Restoring, SampleWriter, Trainer, check_tasks};
+use crate::train::{Restoring, SampleWriter, Trainer, check_targets, check_tasks};
 
 /// Rows that were read.
 pub(super) struct Data {
@@ -203,14 +203,13 @@ impl Session {
         Ok(true)
     }
 
-    /// Computes the batches of a run that was just taken up in twice as many parts, where they can be cut: the device had too
-    /// little memory for them.
-    pub fn cut_batches(&mut self) {
-        if let Some(trainer) = &mut self.trainer
-            && let Some(parts) = trainer.more_parts()
-        {
-            trainer.cut_batches(parts);
-        }
+    /// Computes the batches of a run that was just taken up in twice as many parts: there was too little memory for them. False
+    /// where they can't be cut any further; then the run is as it was.
+    pub fn cut_batches(&mut self) -> bool {
+        let Some(trainer) = &mut self.trainer else { return false };
+        let Some(parts) = trainer.more_parts() else { return false };
+        trainer.cut_batches(parts);
+        true
     }
 
     /// What the next run learns: the task of the model, or each of several with its name.
@@ -225,7 +224,7 @@ impl Session {
             return Err(SessionError::Settings(problems));
         }
         if !self.parts.is_empty() {
-            return self.prepare_parts(run);
+            return self.prepare_parts(run, drops_run);
         }
         self.redraw_changes(run.seed)?;
         let data = self.data.as_ref().ok_or(SessionError::NoData)?;
@@ -244,12 +243,21 @@ impl Session {
         let groups = groups_of(data, rows.as_ref(), &run.balance_column)?;
         let head = HeadSettings::new(model.task, &run, rows.labels().len()).of_run(&run);
         let device = self.device.clone().autodiff();
+        if !run.from_scratch {
+            check_readable(&model.pretrained.folder)?; // else the run that is there would make room for none
+        }
+        if let Some(trainer) = self.trainer.as_ref().filter(|_| drops_run) {
+            check_targets(trainer.model(), &run, config)?; // layers have the same names there
+        }
         self.built = None; // the run has weights of its own
         if drops_run {
             self.forget_run();
         }
         let model = self.loaded()?;
         let (built, _) = head.build(&model.pretrained, &device)?;
+        if drops_run {
+            check_targets(&built, &run, &model.pretrained.config)?;
+        }
         let data = self.data.as_ref().ok_or(SessionError::NoData)?;
         let ([data_file, valid_file, test_file], data_sha256) = (names_of(&data.files), hashes_of(&data.files));
         let job = Job::new(model.source.clone(), data_file, data.read.clone(), run);
@@ -301,6 +309,12 @@ impl Session {
     pub async fn stream_checkpoint(&mut self) -> Result<FileStream, SessionError> {
         let trainer = self.trainer.as_mut().ok_or(SessionError::NotTrained)?;
         Ok(trainer.stream_checkpoint().await?)
+    }
+
+    /// What the run holds between two steps; nothing without one.
+    #[must_use]
+    pub fn held_bytes(&self) -> HeldBytes {
+        self.trainer.as_ref().map(Trainer::held_bytes).unwrap_or_default()
     }
 
     /// The step whose weights the run holds, and their validation figures where they were measured; `None` without a run.

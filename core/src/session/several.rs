@@ -29,7 +29,7 @@ use crate::task::{
     Evaluation, EvaluationDetail, PredictRequest, Prediction, RowPredictions, Task, TaskData, TaskError, TaskInput,
     TaskModel, TaskRows,
 };
-use crate::train::{Trainer, predict};
+use crate::train::{Trainer, check_targets, predict};
 
 /// How much of one of several tasks an epoch has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,11 @@ impl Session {
     }
 
     /// As [`Session::prepare`], of several tasks.
-    pub(super) fn prepare_parts(&mut self, mut run: RunConfig) -> Result<(Trainer, Job), SessionError> {
+    pub(super) fn prepare_parts(
+        &mut self,
+        mut run: RunConfig,
+        drops_run: bool,
+    ) -> Result<(Trainer, Job), SessionError> {
         self.reread_parts(&run)?;
         let model = self.loaded()?;
         let config = &model.pretrained.config;
@@ -99,6 +103,9 @@ impl Session {
         self.built = None; // the run has weights of its own
         let built = self.build_parts(&rows, &run, &device)?;
         let model = self.loaded()?;
+        if drops_run {
+            check_targets(&built, &run, &model.pretrained.config)?;
+        }
         let of_job = |part: &Part| {
             let (name, task, read) = (part.name.clone(), part.task, part.data.read.clone());
             let [data_file, valid_file, test_file] = names_of(&part.data.files);

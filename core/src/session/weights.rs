@@ -8,6 +8,7 @@ use super::protocol::Weights;
 use super::run::Session;
 use crate::checkpoint::{CheckpointError, LoadReport, PretrainedModel, load_adapter};
 use crate::config::{Method, Pooling, RunConfig};
+use crate::folder::Folder;
 use crate::model::Model;
 use crate::task::{HeadKind, Task};
 
@@ -171,9 +172,78 @@ pub(super) fn trains_head(task: Task) -> bool {
     }
 }
 
+/// Whether the files of a model that stay where they are can still be read there: a byte of each is.
+///
+/// # Errors
+/// Names the one that can't.
+pub(super) fn check_readable(model: &Folder) -> Result<(), CheckpointError> {
+    for name in model.names().filter(|name| model.stored(name).is_some_and(|(_, bytes)| bytes.num_bytes() > 0)) {
+        model.read(name, 0..1).map_err(|source| CheckpointError::Read { file: name.to_owned(), source })?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::io;
+    use std::ops::Range;
+    use std::rc::Rc;
+
+    use futures_lite::future::block_on;
+
     use super::*;
+    use crate::config::{ModelSource, ReadOptions};
+    use crate::data::DataFiles;
+    use crate::folder::StoredBytes;
+
+    /// A file of a disk that may be deleted.
+    #[derive(Debug)]
+    struct OnDisk {
+        bytes: &'static [u8],
+        is_gone: Cell<bool>,
+    }
+
+    impl StoredBytes for OnDisk {
+        fn num_bytes(&self) -> u64 {
+            self.bytes.len() as u64
+        }
+
+        fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
+            match self.is_gone.get() {
+                true => Err(io::ErrorKind::NotFound.into()),
+                false => Ok(self.bytes[range.start as usize..range.end as usize].to_vec()),
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_that_cannot_begin_costs_none_that_is_there() {
+        let weights: &[u8] = include_bytes!("../../../tests/fixtures/tiny_encoder/model.safetensors");
+        let disk = Rc::new(OnDisk { bytes: weights, is_gone: Cell::new(false) });
+        let mut folder = Folder::new();
+        folder.insert("config.json", include_bytes!("../../../tests/fixtures/tiny_encoder/config.json"));
+        folder.insert("tokenizer.json", include_bytes!("../../../tests/fixtures/tiny_encoder/tokenizer.json"));
+        let stored: Rc<dyn StoredBytes> = disk.clone();
+        folder.insert_stored("model.safetensors", stored);
+        let run = RunConfig { num_train_epochs: 1, batch_size: 8, max_seq_length: 16, ..RunConfig::default() };
+        let rows: String = (0..40).map(|row| format!("my lord is come {row},{}\n", ["a", "b"][row % 2])).collect();
+        let train = ("rows.csv".to_owned(), format!("text,label\n{rows}").into_bytes());
+        let mut session = Session::new(Device::flex());
+        session.load_model(ModelSource::Local { name: "tiny".into() }, folder).expect("the fixture loads");
+        let files = DataFiles { train, valid: None, test: None };
+        session.load_data(files, &ReadOptions::default(), &run).expect("the rows load");
+        session.start(run.clone()).expect("it starts");
+        while block_on(session.next_event()).expect("the run goes on").is_some() {}
+
+        disk.is_gone.set(true);
+        let error = session.start(run.clone()).expect_err("there is nothing to begin with").to_string();
+        assert!(error.contains("model.safetensors can't be read any more"), "{error}");
+        assert!(session.is_trained() && session.weights_of_step().is_some(), "the run before is there");
+        block_on(session.checkpoint()).expect("with its weights");
+        disk.is_gone.set(false);
+        session.start(run).expect("and the next one starts");
+    }
 
     #[test]
     fn a_head_follows_its_task_its_labels_and_what_the_run_says_of_it() {

@@ -12,10 +12,11 @@ use crate::config::{ReadOptions, RunConfig, SplitConfig};
 use crate::data::DataFiles;
 use crate::event::Split;
 use crate::generate::{
-    FilterCounts, FinishReason, FinishedText, GENERATION_CONFIG, GenerateError, Generation, PromptRoom, SamplingConfig,
-    TextGeneration, adopt_generation_config, encode_to_fit,
+    FilterCounts, FinishReason, FinishedText, GenerateError, Generation, PromptRoom, SamplingConfig, TextGeneration,
+    adopt_generation_config, encode_to_fit,
 };
-use crate::metrics::{TextSample, TextStyles, WrittenText, evaluate_text_to_text, text_style};
+use crate::hub::GENERATION_CONFIG;
+use crate::metrics::{TextSample, TextStyles, WrittenText, evaluate_text_to_text, text_intervals, text_style};
 use crate::model::Model;
 use crate::task::causal_lm::{GENERAL_TEXT, GENERAL_TOKENS_AT_EVALUATIONS, MAX_GENERAL_TOKENS, rows_of_text};
 use crate::task::{Evaluation, HeadKind, PromptRow, Purpose, TaskRows};
@@ -160,9 +161,10 @@ impl Session {
         prompts.retain(|prompt| !prompt.is_text);
         let written = self.write_prompts(weights, split, prompts, max_new_tokens, progress).await?;
         let WrittenTexts { samples, ids, how, notes } = written;
-        let pairs = samples.iter().map(|sample| (sample.generated.as_str(), sample.expected.as_str()));
-        let (figures, styles) = (evaluate_text_to_text(pairs), styles_of(&samples, &ids));
-        Ok(WritingEvaluation { figures, styles, samples, how, notes })
+        let pairs = || samples.iter().map(|sample| (sample.generated.as_str(), sample.expected.as_str()));
+        let (figures, intervals) = (evaluate_text_to_text(pairs()), text_intervals(pairs()));
+        let styles = styles_of(&samples, &ids);
+        Ok(WritingEvaluation { figures, intervals, styles, samples, how, notes })
     }
 
     /// Numbers in their file of the rows of a split that have a prompt, or whose text has a beginning to go on from.

@@ -1,8 +1,9 @@
 //! How a sweep is described: the parts `[space]` and `[search]` of its file. In: JSON, or TOML read as JSON. Out: a checked
 //! [`SweepPlan`], or everything that is wrong with it.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::space::{Axis, grid, sample};
 use crate::config::{ConfigProblem, Fold, MAX_FOLDS, RunDraft};
@@ -85,9 +86,11 @@ pub enum Budget {
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct PlanError(pub Vec<ConfigProblem>);
 
+/// Names of `[search]`.
+const OF_SEARCH: [&str; 8] = ["way", "count", "seed", "eta", "min_epochs", "min_steps", "folds", "seeds"];
+
 /// `[search]` as it stands in a file.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Default)]
 struct SearchFile {
     way: Option<String>,
     count: Option<usize>,
@@ -96,7 +99,7 @@ struct SearchFile {
     min_epochs: Option<f64>,
     min_steps: Option<u32>,
     folds: Option<u32>,
-    seeds: Vec<u64>,
+    seeds: Option<Vec<u64>>,
 }
 
 /// Settings that change what the loss is.
@@ -130,14 +133,18 @@ impl SweepPlan {
         let names: Vec<&str> = space.iter().map(|axis: &Axis| axis.setting.as_str()).collect();
         let twice = names.iter().enumerate().find(|(index, name)| names[..*index].contains(name));
         problems.extend(twice.map(|(_, name)| problem(name, "stands twice in the space, once as its flag is called")));
-        let file: SearchFile = match search.map(|search| serde_json::from_value(search.clone())) {
+        let before = problems.len();
+        let file = match search {
             None => SearchFile::default(),
-            Some(Ok(file)) => file,
-            Some(Err(error)) => {
-                problems.push(problem("search", &error.to_string()));
-                return Err(PlanError(problems));
+            Some(Value::Object(search)) => SearchFile::read(search, &mut problems),
+            Some(_) => {
+                problems.push(problem("search", "is not a table that says how the space is searched"));
+                SearchFile::default()
             }
         };
+        if problems.len() > before {
+            return Err(PlanError(problems)); // what follows of values that can't be read is no help
+        }
         let search = file.check(&mut problems);
         let plan = Self { space, search };
         if problems.is_empty()
@@ -207,6 +214,23 @@ impl Budget {
 }
 
 impl SearchFile {
+    /// Reads each name for itself: of a file with two mistakes both are said.
+    fn read(search: &Map<String, Value>, problems: &mut Vec<ConfigProblem>) -> Self {
+        let unknown = search.keys().filter(|name| !OF_SEARCH.contains(&name.as_str()));
+        problems.extend(unknown.map(|name| problem(name, &format!("is not one of {}", OF_SEARCH.join(", ")))));
+        let whole = "is not a whole number from 0";
+        Self {
+            way: read_one(search, "way", "is not one of grid, random, halving", problems),
+            count: read_one(search, "count", whole, problems),
+            seed: read_one(search, "seed", whole, problems),
+            eta: read_one(search, "eta", whole, problems),
+            min_epochs: read_one(search, "min_epochs", "is not a number", problems),
+            min_steps: read_one(search, "min_steps", whole, problems),
+            folds: read_one(search, "folds", whole, problems),
+            seeds: read_one(search, "seeds", "is not a list of whole numbers from 0", problems),
+        }
+    }
+
     fn check(self, problems: &mut Vec<ConfigProblem>) -> Search {
         let Self { way, count, seed, eta, min_epochs, min_steps, folds, seeds } = self;
         let draw = seed.unwrap_or(42);
@@ -224,6 +248,10 @@ impl SearchFile {
         if folds.is_some_and(|folds| !(2..=MAX_FOLDS).contains(&folds)) {
             problems.push(problem("folds", &format!("is not a whole number from 2 to {MAX_FOLDS}")));
         }
+        if seeds.as_ref().is_some_and(Vec::is_empty) {
+            problems.push(problem("seeds", "has no seeds, so nothing would be run: list some, or leave it out"));
+        }
+        let seeds = seeds.unwrap_or_default();
         if seeds.len() > MAX_SEEDS {
             problems.push(problem("seeds", &format!("are more than {MAX_SEEDS}")));
         }
@@ -261,6 +289,18 @@ impl SearchFile {
         }
         Search { way, folds, seeds }
     }
+}
+
+/// A value of `[search]`; `None` where it is not there, or `is_not` says what it is not.
+fn read_one<T: DeserializeOwned>(
+    search: &Map<String, Value>,
+    name: &str,
+    is_not: &str,
+    problems: &mut Vec<ConfigProblem>,
+) -> Option<T> {
+    let value = search.get(name)?;
+    let read = serde_json::from_value(value.clone());
+    read.map_err(|_| problems.push(problem(name, &format!("{value} {is_not}")))).ok()
 }
 
 /// How far a trial is run at first; `None` where nothing says so.
@@ -331,7 +371,20 @@ mod tests {
         let error = read(&json!({}), &json!({ "way": "random" })).expect_err("no count").to_string();
         assert_eq!(error, "count: is missing: say how many trials to draw");
         let error = read(&json!({}), &json!({ "ways": 1 })).expect_err("a typing error").to_string();
-        assert!(error.starts_with("search: unknown field `ways`"), "{error}");
+        assert_eq!(error, "ways: is not one of way, count, seed, eta, min_epochs, min_steps, folds, seeds");
+        let search = json!({ "way": "random", "count": "27", "min_epochs": true, "seeds": [1, -1] });
+        let PlanError(problems) = read(&json!({}), &search).expect_err("three values are of another kind");
+        let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let expected = [
+            "count: \"27\" is not a whole number from 0",
+            "min_epochs: true is not a number",
+            "seeds: [1,-1] is not a list of whole numbers from 0",
+        ];
+        assert_eq!(said, expected);
+        let error = read(&json!({}), &json!({ "seeds": [] })).expect_err("no run").to_string();
+        assert!(error.starts_with("seeds: has no seeds, so nothing would be run"), "{error}");
+        let error = read(&json!({}), &json!("grid")).expect_err("no table").to_string();
+        assert!(error.starts_with("search: is not a table"), "{error}");
         let range = json!({ "dropout": { "uniform": [0, 0.2] } });
         assert!(
             read(&range, &json!({})).expect_err("a grid of a range").to_string().starts_with("dropout: has a range")

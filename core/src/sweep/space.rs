@@ -62,7 +62,24 @@ impl Axis {
     pub fn read(name: &str, value: &Value) -> Result<Self, ConfigProblem> {
         let problem = |message: String| ConfigProblem { field: name.to_owned(), message };
         searched(name).map_err(problem)?;
-        Self::new(name, read_choices(value).map_err(problem)?)
+        let axis = Self::new(name, read_choices(value).map_err(problem)?)?;
+        match axis.find_repeated() {
+            Some([a, b]) => Err(problem(format!("lists {a} and {b}, which are one value: it would be the same trial"))),
+            None => Ok(axis),
+        }
+    }
+
+    /// Two values of a list that are the same, as they were typed: 0.00005 and 5e-5.
+    fn find_repeated(&self) -> Option<[&str; 2]> {
+        let (Choices::Values(values), Some(found)) = (&self.choices, setting(&self.setting)) else { return None };
+        let as_written = |text: &String| {
+            let mut run = RunConfig::default();
+            (found.set)(&mut run, text.trim()).ok().map(|()| (found.get)(&run))
+        };
+        let written: Vec<Option<String>> = values.iter().map(as_written).collect();
+        let earlier = |later: usize| written[..later].iter().position(|one| *one == written[later]);
+        let (first, second) = (1..values.len()).find_map(|later| Some((earlier(later)?, later)))?;
+        Some([values[first].as_str(), values[second].as_str()])
     }
 
     /// An axis of choices that were read. The name may be that of the setting or of its flag.
@@ -276,7 +293,9 @@ mod tests {
 
     #[test]
     fn a_grid_has_every_combination_once() {
-        let space = [axis("learning-rate", &json!([1e-5, 0.00005, "5e-5"])), axis("epochs", &json!([1, 2]))];
+        let values = ["1e-5", "0.00005", "5e-5"].map(str::to_owned).to_vec();
+        let rates = Axis::new("learning-rate", Choices::Values(values)).expect("a good axis");
+        let space = [rates, axis("epochs", &json!([1, 2]))];
         assert_eq!(space[1].setting, "num_train_epochs");
         assert_eq!(texts(&grid(&space).expect("lists")), ["1e-5 1", "1e-5 2", "5e-5 1", "5e-5 2"]);
         assert_eq!(grid(&[]).expect("one run"), [RunDraft::default()]);
@@ -352,6 +371,8 @@ mod tests {
             ("method", json!({ "whole": [1, 8] }), "is no number"),
             ("batch_size", json!([]), "has no values"),
             ("batch_size", json!([null]), "null is no value"),
+            ("learning_rate", json!(["1e-5", "0.00005", "5e-5"]), "0.00005 and 5e-5, which are one value"),
+            ("batch_size", json!([8, 16, 8]), "lists 8 and 8"),
         ] {
             let problem = Axis::read(name, &value).expect_err(name);
             assert!(problem.message.contains(says) && problem.field == name, "{problem}");

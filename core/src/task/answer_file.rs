@@ -10,7 +10,7 @@ use super::answers::{AnswerForm, Answers};
 use super::inputs::{InputTable, NumberedInput};
 use super::{Prediction, TaskInput};
 use crate::config::ReadOptions;
-use crate::data::{AddedCells, DataError, Table, add_columns};
+use crate::data::{AddedCells, DataError, Table, add_columns, clean_text};
 use crate::spreadsheet;
 use crate::words::plural;
 
@@ -141,7 +141,7 @@ pub fn answer_file(
         Some((input.row, AddedCells { cells: cells_in_row(form, labels, prediction, marks), fields }))
     });
     let added: HashMap<usize, AddedCells> = added.collect();
-    let widened = add_columns((name, bytes), read, &columns, &added, |found| are_rows_of(found, table))?;
+    let widened = add_columns((name, bytes), read, &columns, &added, |found| are_rows_of(found, read, table))?;
     if let Some(file) = widened {
         let mut notes = file.notes;
         notes.extend(note_of_formulas(file.num_formulas));
@@ -218,13 +218,17 @@ pub fn summarize_answers(
     }
 }
 
-/// Whether the rows of a file are the inputs that were read from it, one by one.
-fn are_rows_of(found: &Table, table: &InputTable) -> bool {
+/// Whether the rows of a file are the inputs that were read from it, one by one, cleaned or as they stand.
+fn are_rows_of(found: &Table, read: &ReadOptions, table: &InputTable) -> bool {
     let (Some(used), num_left_out) = (table.used.first(), table.num_nested) else { return false };
     let Some(column) = found.columns.iter().position(|column| column == used) else { return false };
     let texts: HashMap<usize, &str> = table.inputs.iter().map(|input| (input.row, input.input.text.as_str())).collect();
     let is_same = |row: &crate::data::Row| {
-        texts.get(&row.number).is_none_or(|text| row.nested.contains(&column) || row.cells[column] == **text)
+        let is_text = |text: &&str| {
+            let cell = &row.cells[column];
+            cell == *text || clean_text(&read.clean_texts, cell).as_deref() == Some(*text)
+        };
+        texts.get(&row.number).is_none_or(|text| row.nested.contains(&column) || is_text(text))
     };
     texts.len() == table.inputs.len()
         && found.rows.len() == texts.len() + num_left_out
@@ -243,15 +247,17 @@ fn to_csv(lines: &[Vec<String>]) -> (String, usize) {
 
 fn note_of_formulas(num_formulas: usize) -> Option<String> {
     let cells = plural(num_formulas, "cell");
+    let (formulas, begin) = if num_formulas == 1 { ("a formula", "begins") } else { ("formulas", "begin") };
     (num_formulas > 0)
-        .then(|| format!("{cells} of the answers would be a formula in a spreadsheet, and begins with ' instead"))
+        .then(|| format!("{cells} of the answers would be {formulas} in a spreadsheet, and {begin} with ' instead"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::inputs::read_inputs;
-    use super::super::{Inputs, Task, sequence_classification, token_classification};
+    use super::super::{Inputs, Task, Written, sequence_classification, token_classification};
     use super::*;
+    use crate::config::TextCleaning;
     use crate::data::TrainedRead;
 
     fn labels() -> Vec<String> {
@@ -289,6 +295,35 @@ mod tests {
         assert_eq!(summary.counts, [("no".to_owned(), 2), ("=yes".to_owned(), 1)]);
         assert_eq!(summary.columns, ["row", "text", "label", "score", "unsure"]);
         assert_eq!(summary.rows[0], ["2", "a first text", "=yes", "0.750000", "no"]);
+    }
+
+    #[test]
+    fn rows_that_are_read_otherwise_than_they_stand_get_their_answers_beside_them() {
+        let clean_texts = [TextCleaning::Markup].into();
+        let trained =
+            TrainedRead { read: ReadOptions { clean_texts, ..ReadOptions::default() }, ..TrainedRead::default() };
+        let written = |task: Task, text: &str, trained: &TrainedRead, prediction: Prediction| {
+            let answers = of_task(task);
+            let Inputs::Rows { file, choose } = &answers.inputs else { panic!("it reads texts") };
+            let table = read_inputs(("x.csv", text.as_bytes()), trained, &labels(), file, *choose).expect("texts");
+            let predictions = vec![Some(prediction); table.inputs.len()];
+            let file = ("x.csv", text.as_bytes());
+            let found = answer_file(file, &trained.read, &table, &labels(), &predictions, answers).expect("readable");
+            (table.inputs[0].input.text.clone(), String::from_utf8(found.bytes).expect("text"))
+        };
+        let html = "id,text\n7,a <b>first</b> text\n8,another text\n";
+        let found = written(Task::SequenceClassification, html, &trained, prediction(0.75, None));
+        let expected = "id,text,label,score\n7,a <b>first</b> text,'=yes,0.750000\n8,another text,'=yes,0.750000\n";
+        assert_eq!((found.0.as_str(), found.1.as_str()), ("a first text", expected));
+        let pairs = "id,translation\n7,\"{'en': 'a text', 'fr': 'un texte'}\"\n8,\"{'en': 'b', 'fr': 'c'}\"\n";
+        let text_column = Some("translation.en".to_owned());
+        let trained =
+            TrainedRead { read: ReadOptions { text_column, ..ReadOptions::default() }, ..TrainedRead::default() };
+        let text = Written { text: "ein Text".into(), is_complete: true };
+        let found = written(Task::Seq2seqLm, pairs, &trained, Prediction::Seq2seqLm(text));
+        assert_eq!(found.0, "a text");
+        let line = "7,\"{'en': 'a text', 'fr': 'un texte'}\",ein Text,stop\n";
+        assert!(found.1.starts_with(&format!("id,translation,generated,finish_reason\n{line}")), "{}", found.1);
     }
 
     #[test]

@@ -90,11 +90,10 @@ mod tests {
     use super::super::Task;
 
     #[test]
-    fn every_task_that_is_asked_for_predictions_has_a_form_of_its_answers() {
+    fn every_task_has_a_form_of_its_answers() {
         for &task in Task::ALL {
-            assert_eq!(task.answers().is_some(), task.spec().command == "predict", "{}", task.name());
             let names = task.answers().map_or(&[][..], |answers| answers.inputs.names());
-            assert_eq!(names.is_empty(), task.answers().is_none(), "{}", task.name());
+            assert!(!names.is_empty(), "{}", task.name());
         }
     }
 }

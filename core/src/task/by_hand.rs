@@ -68,14 +68,14 @@ impl<T> ByHand<T> {
     }
 }
 
-/// Says how many rows wait for their labels. `are_all`: no row has any.
-pub(super) fn say_unlabeled(summary: &mut ReadSummary, are_all: bool) {
+/// Says how many rows wait for their labels. `are_all`: no row has any. `noun` is what a row is called.
+pub(super) fn say_unlabeled(summary: &mut ReadSummary, are_all: bool, noun: &str) {
     let count = summary.num_unlabeled;
+    let rows = plural(count, noun);
     if are_all {
-        summary.warnings.push(format!("no row has a label: some of {} need one before training", plural(count, "row")));
+        summary.warnings.push(format!("no {noun} has a label: some of {rows} need one before training"));
     } else if count > 0 {
         let (has, is, it, gets) = if count == 1 { ("has", "is", "it", "gets") } else { ("have", "are", "they", "get") };
-        let rows = plural(count, "row");
         summary.notes.push(format!("{rows} {has} no label and {is} left out until {it} {gets} one"));
     }
 }

@@ -81,6 +81,7 @@ impl FindingSearch {
                 }
             }
         };
+        findings.findings.iter_mut().for_each(|finding| fit_action(&mut finding.action, report));
         findings.findings.extend(left_out(report));
         if rows.finding_rows().is_some_and(|rows| rows.labels_are() != LabelKind::Class) {
             let reason = "these rows do not have one class each".to_owned();
@@ -89,6 +90,19 @@ impl FindingSearch {
         }
         findings.sort();
         findings
+    }
+}
+
+/// Where texts can't be cleaned as they are read, for words and their tags, or answers and their places, would not fit any more, or the
+/// texts stand within lists, their rows can be left out; one plain text has no rows.
+fn fit_action(action: &mut FindingAction, report: &DataReport) {
+    let are_lists = report.column_of("messages").is_some();
+    let can_clean = report.task().spec().columns.contains(&"clean_texts") && !are_lists;
+    match action {
+        FindingAction::MergeLabels { .. } | FindingAction::RaiseMaxSeqLength { .. } => {}
+        _ if report.format.is_none() => *action = FindingAction::None,
+        FindingAction::CleanTexts { .. } if !can_clean => *action = FindingAction::DropRows,
+        _ => {}
     }
 }
 
@@ -131,6 +145,10 @@ fn left_out(report: &DataReport) -> Option<Finding> {
     let rows: Vec<FoundRow> = found.collect();
     let names: Vec<String> = rows.iter().map(FoundRow::name).collect();
     let (count, are) = (plural(report.num_bad_rows, "row"), if report.num_bad_rows == 1 { "is" } else { "are" });
+    let empty = match report.num_empty {
+        0 => String::new(),
+        count => format!(", in {count} of them something is empty"),
+    };
     let listed = match report.num_bad_rows - rows.len() {
         0 => String::new(),
         more => format!(" ({more} more are not listed)"),
@@ -138,11 +156,7 @@ fn left_out(report: &DataReport) -> Option<Finding> {
     Some(Finding {
         kind: FindingKind::LeftOut,
         severity: Severity::Warning,
-        message: format!(
-            "{count} {are} not used, in {} of them something is empty: rows {}{listed}",
-            report.num_empty,
-            list_rows(&names)
-        ),
+        message: format!("{count} {are} not used{empty}: rows {}{listed}", list_rows(&names)),
         num_rows: report.num_bad_rows,
         groups: alone(rows),
         action: FindingAction::None,
@@ -186,7 +200,7 @@ fn of_classes(advice: &Advice, rows: Vec<FoundRow>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ReadOptions, RunConfig};
+    use crate::config::{ReadOptions, RunConfig, TextCleaning};
     use crate::data::DataFiles;
     use crate::task::texts::tests::{model, tokenizer};
     use crate::task::{ReadRequest, Task};
@@ -302,6 +316,45 @@ mod tests {
         assert_eq!(kinds, expected);
         assert!(early.findings.iter().all(|finding| finding.action == FindingAction::None));
         assert!(early.findings[0].listed[0].note.contains("empty"), "{:?}", early.findings[0].listed);
+    }
+
+    #[test]
+    fn texts_are_cleaned_where_they_can_be_and_else_their_rows_are_left_out() {
+        fn numbered(row: fn(usize) -> String) -> String {
+            (0..12).map(row).collect()
+        }
+        let run = &RunConfig::default();
+        let action_of =
+            |rows: &dyn TaskData| find(rows, run).get(FindingKind::PersonalData).map(|finding| finding.action.clone());
+        let labeled = format!(
+            "text,label\nwrite to anna@example.org,up\n{}",
+            numbered(|i| format!("the row {} says {i},{}\n", "x".repeat(i * 9), ["up", "down"][i % 2]))
+        );
+        let clean = FindingAction::CleanTexts { of: TextCleaning::PersonalData };
+        let data = read(Task::SequenceClassification, "x.csv", [&labeled, ""], run);
+        assert_eq!(action_of(data.as_ref()), Some(clean));
+        let answered = format!(
+            "question,context,answer\nwho writes?,it is anna at anna@example.org who writes,anna\n{}",
+            numbered(|i| format!("who says {i} {}?,it is anna {i} who says so,anna {i}\n", "x".repeat(i * 9)))
+        );
+        let data = read(Task::QuestionAnswering, "x.csv", [&answered, ""], run);
+        assert_eq!(action_of(data.as_ref()), Some(FindingAction::DropRows), "answers would stand elsewhere");
+        let turns = |text: &str| {
+            format!(
+                r#"{{"messages": [{{"role": "user", "content": "{text}"}}, {{"role": "assistant", "content": "yes"}}]}}"#
+            )
+        };
+        let others = (0..12).map(|i| turns(&format!("is it {} {i}", "x".repeat(i * 9))) + "\n");
+        let talks = turns("is it anna@example.org") + "\n" + &others.collect::<String>();
+        let data = read(Task::CausalLm, "x.jsonl", [&talks, ""], run);
+        assert_eq!(action_of(data.as_ref()), Some(FindingAction::DropRows), "texts within lists are not cleaned");
+
+        let read = ReadOptions { clean_texts: [TextCleaning::PersonalData].into(), ..ReadOptions::default() };
+        let files = &DataFiles { train: ("x.csv".into(), labeled.into_bytes()), ..DataFiles::default() }.into();
+        let data = Task::SequenceClassification.read(&ReadRequest::to_train(files, &read, run)).expect("good rows");
+        assert_eq!(action_of(data.as_ref()), None, "nothing is left of it");
+        let notes = data.report(None, run).expect("nothing is decoded").notes;
+        assert!(notes.iter().any(|note| note == "1 row is read with personal data replaced"), "{notes:?}");
     }
 
     #[test]

@@ -159,10 +159,6 @@ fn wrong_class(
 }
 
 fn wrong_labels(names: &[String], row: &super::multi_label::RowPrediction) -> (f64, WorstRow) {
-    let all = |ids: &[usize]| match ids {
-        [] => "(none)".to_owned(),
-        ids => ids.iter().map(|&id| name_of(names, id)).collect::<Vec<_>>().join(", "),
-    };
     let off = |(id, &probability): (usize, &f32)| match (row.labels.contains(&id), row.predicted.contains(&id)) {
         (true, false) => 1.0 - f64::from(probability),
         (false, true) => f64::from(probability),
@@ -172,32 +168,56 @@ fn wrong_labels(names: &[String], row: &super::multi_label::RowPrediction) -> (f
     let text = with_second(&row.text, row.second.as_deref());
     let wrong = (0..row.probabilities.len()).filter(|id| row.labels.contains(id) != row.predicted.contains(id)).count();
     let note = format!("{wrong} wrong");
+    let all = |ids: &[usize]| labels_text(names, ids);
     (by, wrong_row(row.row, &text, all(&row.labels), all(&row.predicted), note))
+}
+
+/// Labels by their names, in one text.
+pub(super) fn labels_text(names: &[String], ids: &[usize]) -> String {
+    match ids {
+        [] => "(none)".to_owned(),
+        ids => ids.iter().map(|&id| name_of(names, id)).collect::<Vec<_>>().join(", "),
+    }
 }
 
 fn wrong_numbers(row: &super::regression::RowPrediction) -> Option<(f64, WorstRow)> {
     let off = row.numbers.iter().zip(&row.predicted).map(|(number, found)| f64::from((number - found).abs()));
     let by = off.fold(0.0, f64::max);
-    let all = |numbers: &[f32]| numbers.iter().map(|number| format!("{number:.4}")).collect::<Vec<_>>().join(", ");
     let text = with_second(&row.text, row.second.as_deref());
-    let wrong = wrong_row(row.row, &text, all(&row.numbers), all(&row.predicted), format!("off by {by:.4}"));
+    let (expected, predicted) = (numbers_text(&row.numbers), numbers_text(&row.predicted));
+    let wrong = wrong_row(row.row, &text, expected, predicted, format!("off by {by:.4}"));
     (by > 0.0).then_some((by, wrong))
 }
 
+/// Numbers in one text.
+pub(super) fn numbers_text(numbers: &[f32]) -> String {
+    numbers.iter().map(|number| format!("{number:.4}")).collect::<Vec<_>>().join(", ")
+}
+
 fn wrong_answer(row: &super::question_answering::RowPrediction) -> (f64, WorstRow) {
-    let or_none = |text: String| if text.is_empty() { "(no answer)".to_owned() } else { text };
     let by = row.score * (1.0 - row.f1 / 100.0);
     let note = format!("{:.0} % sure, F1 {:.0}", row.score * 100.0, row.f1);
-    (by, wrong_row(row.row, &row.question, or_none(row.answers.join(" / ")), or_none(row.predicted.clone()), note))
+    let (expected, predicted) = (answer_text(&row.answers.join(" / ")), answer_text(&row.predicted));
+    (by, wrong_row(row.row, &row.question, expected, predicted, note))
+}
+
+/// An answer; that there is none.
+pub(super) fn answer_text(answer: &str) -> String {
+    if answer.is_empty() { "(no answer)".to_owned() } else { answer.to_owned() }
 }
 
 fn wrong_spans(row: &super::token_classification::RowPrediction) -> (f64, WorstRow) {
-    let all = |spans: &[Span]| match spans {
-        [] => "(none)".to_owned(),
-        spans => spans.iter().map(|span| named_span(&row.text, span)).collect::<Vec<_>>().join("; "),
-    };
+    let all = |spans: &[Span]| spans_text(&row.text, spans);
     let by = row.errors.len();
     (by as f64, wrong_row(row.row, &row.text, all(&row.gold), all(&row.predicted), format!("{by} wrong")))
+}
+
+/// Spans of a text, in one text.
+pub(super) fn spans_text(text: &str, spans: &[Span]) -> String {
+    match spans {
+        [] => "(none)".to_owned(),
+        spans => spans.iter().map(|span| named_span(text, span)).collect::<Vec<_>>().join("; "),
+    }
 }
 
 /// `city: Berlin`; a span counts characters.
@@ -231,16 +251,16 @@ fn wrong_row(row: usize, text: &str, expected: String, predicted: String, note: 
     WorstRow { part: String::new(), row, text: shortened(text), expected, predicted, note }
 }
 
-fn name_of(names: &[String], id: usize) -> String {
+pub(super) fn name_of(names: &[String], id: usize) -> String {
     names.get(id).cloned().unwrap_or_else(|| format!("label {id}"))
 }
 
-fn with_second(text: &str, second: Option<&str>) -> String {
+pub(super) fn with_second(text: &str, second: Option<&str>) -> String {
     second.map_or_else(|| text.to_owned(), |second| format!("{text}\n{second}"))
 }
 
 /// At most [`MAX_CHARS`] characters, with an ellipsis where something was left out.
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

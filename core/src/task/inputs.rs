@@ -3,7 +3,7 @@
 
 use super::TaskInput;
 use super::answers::{ChooseInputs, InputFile};
-use crate::data::{BadRow, DataError, Row, TrainedRead, UsedColumn};
+use crate::data::{BadRow, DataError, Row, TrainedRead, UsedColumn, clean_text};
 
 /// An input, and its row in the file (or its number where it was typed).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,10 +84,12 @@ pub fn read_inputs(
     bad_rows.extend(nested);
     bad_rows.sort_by_key(|bad| bad.row);
     let rows = std::mem::take(&mut table.rows).into_iter().filter(|row| nested_of(row).is_none());
+    // As the model's own rows were.
+    let clean = |text: String| clean_text(&trained.read.clean_texts, &text).unwrap_or(text);
     let inputs = rows
         .map(|mut row| {
             let mut cells = columns.iter().map(|column| std::mem::take(&mut row.cells[column.index]));
-            let (text, second) = (cells.next().unwrap_or_default(), cells.next());
+            let (text, second) = (clean(cells.next().unwrap_or_default()), cells.next().map(&clean));
             let id = ids.first().map(|column| std::mem::take(&mut row.cells[column.index]));
             NumberedInput { row: row.number, id, input: TaskInput { text, second, image: None } }
         })

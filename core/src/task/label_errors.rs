@@ -1,19 +1,23 @@
 //! Rows whose labels may be wrong: by probabilities that a model gives which did not see the row.
 //!
 //! In: rows with one label each and their vectors, from which a logistic regression on the other folds tells each row's label
-//! ([`LabelErrorRows`]); or probabilities of a trained run ([`label_errors_of`]). Out: [`LabelErrors`], a list to be looked through by a
-//! person, the least likely labels first.
+//! ([`LabelErrorRows`]); or probabilities of a trained run ([`label_errors_of`], [`label_errors_of_run`]). Out: [`LabelErrors`], a list to
+//! be looked through by a person, the least likely labels first.
 
 use serde::{Deserialize, Serialize};
 
-use super::TaskRows;
 use super::vector_rows::{LogisticRounds, VectorRows};
+use super::{RowPredictions, TaskRows};
 use crate::data::Split;
 use crate::metrics::{LabelErrorFilter, SuspectLabel, confident_joint, find_label_errors, num_estimated_errors};
 use crate::words::plural;
 
 /// Labels that are named where several can't be judged.
 const MAX_NAMED: usize = 5;
+
+/// What probabilities of one run are worth.
+const OF_ONE_RUN: &str = "these probabilities are of one run and not cross-validated: rows that it learned from are left out, and its \
+    weights were chosen by the validation rows, so that it may believe their labels more than it should";
 
 /// A row whose label may be wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,7 +47,7 @@ pub struct LabelError {
 pub struct LabelErrors {
     /// Rows that were looked at.
     pub num_rows: usize,
-    /// Folds that told each other's labels; `None` where a run's probabilities were given.
+    /// Folds that told each other's labels; `None` where the probabilities are those of a run.
     pub num_folds: Option<usize>,
     /// How many labels seem to be wrong, by the counts alone.
     pub num_estimated: usize,
@@ -85,9 +89,8 @@ impl LabelErrorRows {
     #[must_use]
     pub fn choose(rows: &dyn TaskRows, has_own_file: [bool; 2], (num_folds, seed): (usize, u64)) -> Option<Self> {
         let (mut places, mut ids, mut labels) = (Vec::new(), Vec::new(), Vec::new());
-        let files = [true, has_own_file[0], has_own_file[1]];
-        for (split, has_file) in [Split::Train, Split::Valid, Split::Test].into_iter().zip(files) {
-            let file = if has_file { split } else { Split::Train };
+        for split in Split::ALL {
+            let file = file_of(split, has_own_file);
             for (index, label) in rows.label_ids(split)?.into_iter().enumerate() {
                 places.push((split, index));
                 ids.push((file, rows.row_number(split, index)));
@@ -178,6 +181,52 @@ pub fn label_errors_of(rows: &[usize], labels: &[usize], probabilities: &[f64], 
     assert_eq!(rows.len(), labels.len(), "each row has a label");
     let name = |found: &SuspectLabel| (Split::Train, rows[found.row], Split::Train, None);
     collect(labels, probabilities, names, None, name)
+}
+
+/// The same by what a run predicted for rows that it did not learn from, all those of each split. `names` are its labels;
+/// `has_own_file` says whether the validation rows, and the test rows, come from a file of their own. `None` where rows do not have one
+/// label each.
+#[must_use]
+pub fn label_errors_of_run(
+    held_out: &[(Split, RowPredictions)],
+    names: &[String],
+    has_own_file: [bool; 2],
+) -> Option<LabelErrors> {
+    let (mut places, mut labels, mut probabilities) = (Vec::new(), Vec::new(), Vec::new());
+    for (split, predictions) in held_out {
+        let file = file_of(*split, has_own_file);
+        for (index, (row, label, given)) in label_probabilities(predictions)?.into_iter().enumerate() {
+            places.push((file, row, *split, Some(index)));
+            labels.push(label);
+            probabilities.extend(given.iter().copied().map(f64::from));
+        }
+    }
+    let name = |found: &SuspectLabel| places[found.row];
+    let mut found = collect(&labels, &probabilities, names, None, name);
+    found.notes.insert(0, OF_ONE_RUN.to_owned());
+    Some(found)
+}
+
+/// Number, label and probabilities of each row; `None` where rows do not have one label each.
+fn label_probabilities(rows: &RowPredictions) -> Option<Vec<(usize, usize, &[f32])>> {
+    match rows {
+        RowPredictions::SequenceClassification(rows) => {
+            Some(rows.iter().map(|row| (row.row, row.label, row.probabilities.as_slice())).collect())
+        }
+        RowPredictions::ImageClassification(rows) => {
+            Some(rows.iter().map(|row| (row.row, row.label, row.probabilities.as_slice())).collect())
+        }
+        _ => None,
+    }
+}
+
+/// The file that rows of a split come from.
+fn file_of(split: Split, [has_valid, has_test]: [bool; 2]) -> Split {
+    match split {
+        Split::Valid if has_valid => Split::Valid,
+        Split::Test if has_test => Split::Test,
+        _ => Split::Train,
+    }
 }
 
 fn collect(
@@ -281,6 +330,37 @@ mod tests {
         let pairs = chosen.places.iter().zip(&chosen.ids);
         assert!(pairs.into_iter().all(|((split, _), (file, _))| (*split == Split::Test) == (*file == Split::Test)));
         assert_eq!(LabelErrorRows::choose(rows().as_ref(), [false; 2], (61, 7)), None, "fewer rows than folds");
+    }
+
+    #[test]
+    fn a_run_tells_of_rows_that_it_did_not_learn_from() {
+        use super::super::sequence_classification::RowPrediction;
+
+        let names = ["no", "yes"].map(str::to_owned);
+        let predictions = |first: usize, rows: &[(usize, f32)]| {
+            let row = |(index, &(label, yes)): (usize, &(usize, f32))| RowPrediction {
+                row: first + index,
+                text: String::new(),
+                second: None,
+                label,
+                predicted: usize::from(yes > 0.5),
+                probabilities: vec![1.0 - yes, yes],
+            };
+            RowPredictions::SequenceClassification(rows.iter().enumerate().map(row).collect())
+        };
+        let valid = predictions(10, &[(0, 0.125), (0, 0.25), (1, 0.875), (1, 0.75)]);
+        let test = predictions(2, &[(1, 0.75), (0, 0.875), (0, 0.125)]);
+        let held_out = [(Split::Valid, valid), (Split::Test, test)];
+        let found = label_errors_of_run(&held_out, &names, [false, true]).expect("one label each");
+        let places: Vec<_> =
+            found.errors.iter().map(|error| (error.file, error.row, error.split, error.index)).collect();
+        assert_eq!(places, [(Split::Test, 3, Split::Test, Some(1))], "{found:?}");
+        assert_eq!((found.num_rows, found.num_folds), (7, None));
+        assert!(found.notes[0].contains("not cross-validated"), "{:?}", found.notes);
+        let in_one_file = label_errors_of_run(&held_out, &names, [false, false]).expect("one label each");
+        assert_eq!(in_one_file.errors[0].file, Split::Train);
+        let numbers = [(Split::Valid, RowPredictions::Regression(Vec::new()))];
+        assert_eq!(label_errors_of_run(&numbers, &names, [false; 2]), None, "they have no labels");
     }
 
     #[test]

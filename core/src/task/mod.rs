@@ -32,7 +32,6 @@ mod in_reports;
 mod inputs;
 mod label_errors;
 mod labeled_texts;
-mod literal;
 mod model;
 mod model_copies;
 mod nearest;
@@ -46,6 +45,7 @@ mod report;
 mod report_parts;
 mod room;
 mod row_predictor;
+mod run_comparison;
 mod slicing;
 mod spec;
 mod swaps;
@@ -56,6 +56,7 @@ mod thresholds;
 mod token_measure;
 mod unlabeled;
 mod vector_rows;
+mod written;
 
 pub mod causal_lm;
 pub mod image_classification;
@@ -88,6 +89,7 @@ pub use in_reports::{WorstRow, worst_rows};
 pub use inputs::{InputTable, NumberedInput, read_inputs};
 pub use label_errors::{
     LabelError, LabelErrorRows, LabelErrorSearch, LabelErrorVectors, LabelErrors, OutOfFold, label_errors_of,
+    label_errors_of_run,
 };
 pub use model::{Reads, RenderTurns, TaskModel};
 pub use model_copies::{CopyQuestions, ModelCopies, Translated, copies_of_rows};
@@ -98,6 +100,9 @@ pub use recipes::{Preset, Recipe, Recommended, TypedSetting};
 pub use report::DataReport;
 pub use report_parts::{data_report, name_cut_rows, warn_of_cut_rows, warn_of_long_texts};
 pub use room::{Measure, PredictRequest, Predictor, Purpose, ReadRequest, RowPlaces, TaskData, TaskInput, TaskRows};
+pub use run_comparison::{
+    ComparedFigure, ComparedRow, DifferingRow, MeasuredRun, RowScheme, RunComparison, compare_pairs, compare_runs,
+};
 pub use slicing::{
     ColumnsOfRows, MAX_SLICE_VALUES, MeasuredRow, MeasuredRows, SliceBy, Slicing, can_slice, slice_rows,
 };
@@ -108,6 +113,7 @@ pub use swaps::{
 pub use table::Task;
 pub use texts::LabeledText;
 pub use unlabeled::{RankedRow, RankedRows, Uncertainty, UnlabeledRows, diverse_order};
+pub use written::Written;
 
 macro_rules! define_rooms {
     ($($(#[$doc:meta])* $room:ident $variant:ident,)*) => {
@@ -193,7 +199,7 @@ macro_rules! define_rooms {
                 }
             }
 
-            /// How its inputs are read and its answers written; `None` where the model is asked in another way.
+            /// How its inputs are read and its answers written; `None` of a task whose models are not asked about a file.
             #[must_use]
             pub fn answers(self) -> Option<&'static Answers> {
                 match self {

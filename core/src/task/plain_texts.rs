@@ -1,6 +1,6 @@
 //! Files that are one plain text: how they are read, and shared out over the splits by position.
 
-use crate::config::{Encoding, RowEdits, SplitConfig};
+use crate::config::{Encoding, ReadOptions, RowEdits, SplitConfig};
 use crate::data::{DataError, FileReading, extension, read_text};
 
 /// Extensions of such files.
@@ -40,6 +40,12 @@ impl PlainText {
 pub(super) fn unused_edits(edits: &RowEdits) -> Option<String> {
     let sentence = "edits of rows have no effect: the training file is one text, which has no rows";
     (!edits.is_empty()).then(|| sentence.to_owned())
+}
+
+/// Says that a text is not cleaned where the training file is one plain text.
+pub(super) fn unused_cleaning(read: &ReadOptions) -> Option<String> {
+    let sentence = "clean_texts has no effect: the training file is one text, which is read as it stands";
+    (!read.clean_texts.is_empty()).then(|| sentence.to_owned())
 }
 
 /// Training, validation and test are a text's beginning, what follows, and its end, cut where a line ends; each with the

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::config::{ReadOptions, RunConfig};
 use crate::data::findings::FindingRows;
-use crate::data::{Augmented, DataFiles, HostBatch, Outputs, Split};
+use crate::data::{Augmented, DataFiles, HostBatch, Outputs, Split, UnlabeledRow};
 
 /// What rows are read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +135,23 @@ pub trait TaskData: Debug {
 
     /// Name and bytes of the file of a row's image, where rows are images; `index` counts the rows of the split.
     fn image(&self, _split: Split, _index: usize) -> Option<(String, Vec<u8>)> {
+        None
+    }
+
+    /// The images of the training file that have no label, each with its path as its text; of texts none, which are found in their table
+    /// ([`RowTable::unlabeled`](crate::data::RowTable::unlabeled)).
+    fn unlabeled_images(&self) -> Vec<UnlabeledRow> {
+        Vec::new()
+    }
+
+    /// Name and bytes of the image that a row of the training file has, by the number of the row, whether it has a label or not.
+    fn image_of_row(&self, _row: usize) -> Option<(String, Vec<u8>)> {
+        None
+    }
+
+    /// The labels of the images of the training file, with edits made, as JSON Lines that are read as a table beside them, and how many
+    /// there are; `None` where rows are no images.
+    fn labels_as_table(&self) -> Option<(Vec<u8>, usize)> {
         None
     }
 

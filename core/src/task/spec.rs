@@ -91,7 +91,8 @@ impl FigureSpec {
 }
 
 /// How a figure is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// A share from 0 to 1, written in percent.
     Share,

@@ -113,7 +113,7 @@ pub(super) fn card_arguments(job: &Job) -> (String, String) {
 pub(super) fn output_rows(outputs: &Outputs) -> std::slice::Chunks<'_, f32> {
     match outputs {
         Outputs::Rows { values, width } => values.chunks((*width).max(1)),
-        Outputs::Sums { .. } => <[f32]>::chunks(&[], 1),
+        Outputs::Tokens { .. } => <[f32]>::chunks(&[], 1),
     }
 }
 

@@ -1,8 +1,8 @@
 //! In which order unlabeled rows are best labeled: active learning (Settles 2009, "Active Learning Literature Survey").
 //!
-//! In: texts without labels, and, once a model was trained, the probabilities that it gives their labels. Out: after a training the rows
-//! that the model is least sure of come first ([`UnlabeledRows::by_answers`]); before any, rows that have little in common
-//! ([`diverse_order`]).
+//! In: texts or images without labels, and, once a model was trained, the probabilities that it gives their labels. Out: after a
+//! training the rows that the model is least sure of come first ([`UnlabeledRows::by_answers`]); before any, rows that have little in
+//! common ([`diverse_order`]), of images their paths.
 
 mod diverse;
 
@@ -66,7 +66,10 @@ impl Uncertainty {
             let unsure = self.of_several(&answer.probabilities, &answer.thresholds);
             return Some((unsure, &answer.probabilities));
         }
-        let (_, probabilities) = label_answer(answer)?;
+        let probabilities = match answer {
+            Prediction::ImageClassification(answer) => answer.probabilities.as_slice(),
+            answer => label_answer(answer)?.1,
+        };
         Some((self.of(probabilities), probabilities))
     }
 
@@ -130,7 +133,7 @@ pub struct RankedRow {
     pub id: RowId,
     /// What stands in the cell of its label: nothing, or spaces.
     pub label: String,
-    /// Its text.
+    /// Its text; of an image its path.
     pub text: String,
     /// The second text of a pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -191,7 +194,13 @@ impl UnlabeledRows {
         self
     }
 
-    /// What a model is to be asked about, in order.
+    /// The numbers of the rows in their file, in order.
+    #[must_use]
+    pub fn row_numbers(&self) -> Vec<usize> {
+        self.rows.iter().map(|row| row.id.row).collect()
+    }
+
+    /// What a model is to be asked about, in order; whoever asks about images adds them.
     #[must_use]
     pub fn inputs(&self) -> Vec<TaskInput> {
         let input = |row: &UnlabeledRow| TaskInput { text: row.text.clone(), second: row.second.clone(), image: None };
@@ -273,6 +282,25 @@ mod tests {
     fn answer(probabilities: Vec<f32>) -> Option<Prediction> {
         let answer = crate::task::sequence_classification::Prediction { probabilities, unsure_below: None };
         Some(Prediction::SequenceClassification(answer))
+    }
+
+    #[test]
+    fn images_are_ranked_by_what_a_model_says_of_them_and_those_it_can_not_read_come_last() {
+        let chosen = UnlabeledRows::choose(rows(3), 7, true);
+        let of_row = |row: usize| {
+            let probabilities = match row {
+                2 => vec![0.9, 0.1],
+                3 => vec![0.55, 0.45],
+                _ => return None,
+            };
+            let answer = crate::task::image_classification::Prediction { probabilities, unsure_below: None };
+            Some(Prediction::ImageClassification(answer))
+        };
+        let answers: Vec<Option<Prediction>> = chosen.row_numbers().into_iter().map(of_row).collect();
+        let ranked = chosen.by_answers(&answers, &["cat".into(), "dog".into()], Uncertainty::Margin, None);
+        assert_eq!(ranked.rows.iter().map(|row| row.id.row).collect::<Vec<_>>(), [3, 2, 4]);
+        assert_eq!(ranked.rows[1].likely, [("cat".to_owned(), 0.9), ("dog".to_owned(), 0.1)]);
+        assert_eq!(ranked.rows[2].uncertainty, None);
     }
 
     #[test]

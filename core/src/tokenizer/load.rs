@@ -16,6 +16,7 @@ use super::stream::Bytes;
 use super::word_cache::WordCache;
 use super::{Tokenizer, TokenizerError};
 use crate::folder::Folder;
+use crate::hub::GENERATION_CONFIG;
 
 pub(super) const JSON: &str = "tokenizer.json";
 
@@ -207,7 +208,7 @@ fn special_around(processor: &PostProcessorWrapper) -> tokenizers::Result<Around
 #[must_use]
 pub fn configured_eos_ids(folder: &Folder) -> Vec<u32> {
     let mut ids = Vec::new();
-    for file in ["generation_config.json", "config.json"] {
+    for file in [GENERATION_CONFIG, "config.json"] {
         let config = folder.get(file).and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
         let Some(found) = config.as_ref().and_then(|config| config.get("eos_token_id")) else { continue };
         let found = found.as_array().map_or(std::slice::from_ref(found), Vec::as_slice);

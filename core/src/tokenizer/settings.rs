@@ -13,7 +13,7 @@ use tokenizers::AddedToken;
 
 use super::TokenizerError;
 use crate::folder::Folder;
-use crate::hub::{MODULES, SENTENCE_LENGTH};
+use crate::hub::{GENERATION_CONFIG, MODULES, SENTENCE_LENGTH};
 
 /// The special tokens that have a name, in the order in which they are added.
 pub(super) const NAMED: [&str; 7] =
@@ -181,7 +181,7 @@ impl Settings {
     /// A broken config.json is the model's to report.
     fn read_model(&mut self, folder: &Folder, tokenizer_class: Option<&str>) {
         let read = |file| folder.get(file).and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
-        let (config, generation) = (read("config.json"), read("generation_config.json"));
+        let (config, generation) = (read("config.json"), read(GENERATION_CONFIG));
         let field = |name: &str| config.as_ref().map(|config| &config[name]);
         let text = |name: &str| field(name).and_then(Value::as_str).map(str::to_owned);
         self.tokenizer_class = tokenizer_class.map(str::to_owned).or_else(|| text("tokenizer_class"));

@@ -38,10 +38,13 @@ pub enum TrainError {
     /// No rows.
     #[error("there are no rows to train on")]
     NoRows,
-    /// LoRA has nothing to adapt.
-    #[error("none of the target modules {names} is a linear layer of this {model_type}; its own are {known}")]
+    /// LoRA has nothing to adapt where some names are.
+    #[error(
+        "target modules {names}: no linear layer of this {model_type} is called so, nor does its name end so; its own are {known}, and \
+         all-linear names all"
+    )]
     NoTargets {
-        /// What was asked for.
+        /// What was asked for, and is not there.
         names: String,
         /// What the model is.
         model_type: &'static str,

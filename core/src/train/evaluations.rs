@@ -1,5 +1,6 @@
 //! The evaluations of a run on its validation split: which was the best, with its weights, and how long ago that is.
 
+use super::run_model::copy_trained;
 use crate::model::Model;
 use crate::task::{Evaluation, FigureSpec};
 
@@ -7,6 +8,9 @@ use crate::task::{Evaluation, FigureSpec};
 #[derive(Default)]
 pub(super) struct Evaluations {
     pub(super) best: Option<Best>,
+    /// A copy of what is trained while there are no best weights: theirs comes in its place, so that memory does not grow in the
+    /// middle of a run.
+    room: Option<Model>,
     /// Evaluations since the best.
     pub(super) since_best: u32,
     /// Step of the last.
@@ -25,6 +29,21 @@ pub(super) struct Best {
 }
 
 impl Evaluations {
+    /// Of a run that did not begin, whose best weights will be kept: memory for them is taken now.
+    pub(super) fn with_room(model: &Model) -> Self {
+        Self { room: Some(copy_trained(model)), ..Self::default() }
+    }
+
+    /// Whether there are best weights, or memory for them.
+    pub(super) fn holds_weights(&self) -> bool {
+        self.best.is_some() || self.room.is_some()
+    }
+
+    /// No weights are to be kept any more, or they have memory already.
+    pub(super) fn drop_room(&mut self) {
+        self.room = None;
+    }
+
     /// Notes an evaluation of the weights of `model`; whether it is the best so far by `figure`, which the evaluation calls
     /// `name`. One that could not measure the figure never is, and says nothing of whether there is an improvement.
     pub(super) fn add(
@@ -40,7 +59,9 @@ impl Evaluations {
         match better {
             Some(value) => {
                 self.since_best = 0;
-                self.best = Some(Best { value, step, evaluation: evaluation.clone(), model: model.clone() });
+                (self.best, self.room) = (None, None); // the next ones come in their place
+                let model = copy_trained(model);
+                self.best = Some(Best { value, step, evaluation: evaluation.clone(), model });
             }
             None => self.since_best += u32::from(measured.is_some()),
         }
@@ -63,8 +84,12 @@ fn value_of(measured: Option<f64>, figure: &FigureSpec) -> Option<f64> {
     Some(if figure.higher_is_better { value } else { -value })
 }
 
+/// Share of a figure below which a difference is none: the best of a run that was cut off comes back from JSON, where the last bit of a
+/// number may change, and a figure that stayed the same must not look better then.
+const SAME: f64 = 1e-12;
+
 fn is_better(value: f64, best: Option<f64>) -> bool {
-    best.is_none_or(|best| value > best)
+    best.is_none_or(|best| value > best && value - best > SAME * value.abs().min(best.abs()))
 }
 
 #[cfg(test)]
@@ -77,7 +102,18 @@ mod tests {
         let f1 = FigureSpec { name: "f1", title: "F1", unit: Unit::Share, higher_is_better: true };
         assert_eq!((value_of(Some(0.5), &f1), value_of(Some(0.5), &LOSS)), (Some(0.5), Some(-0.5)));
         assert!(is_better(-0.4, value_of(Some(0.5), &LOSS)) && !is_better(-0.5, Some(-0.5)));
-        assert!(is_better(-9.0, None));
+        assert!(is_better(-9.0, None) && is_better(-9.0, Some(f64::NEG_INFINITY)) && is_better(0.1, Some(0.0)));
+    }
+
+    #[test]
+    fn a_figure_that_stayed_the_same_is_no_better_after_a_checkpoint() {
+        let value = 14.0 / 15.0;
+        let state = serde_json::to_vec(&value).expect("a number");
+        let restored: f64 = serde_json::from_slice(&state).expect("reads");
+        for best in [value, restored, f64::next_down(value)] {
+            assert!(!is_better(value, Some(best)) && is_better(value + 1e-9, Some(best)), "{best}");
+        }
+        assert!(!is_better(f64::NEG_INFINITY, Some(f64::NEG_INFINITY)) && !is_better(0.0, Some(0.0)));
     }
 
     #[test]

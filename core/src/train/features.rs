@@ -7,19 +7,45 @@ use super::TrainError;
 use crate::batch::BatchInputs;
 use crate::data::{HostInputs, Split};
 use crate::model::{Backbone, Head};
+use crate::task::TaskRows;
 
 /// Vectors of the rows that were met so far, on the host: as many numbers a row as the head reads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Features {
     /// Of training, validation and test.
-    splits: [Vec<Option<Box<[f32]>>>; 3],
+    splits: [Vectors; 3],
+}
+
+/// Those of a split.
+#[derive(Debug, Default)]
+struct Vectors {
+    num_rows: usize,
+    /// Which rows were met; empty before the first is.
+    known: Vec<bool>,
+    /// `[num_rows, width]`
+    values: Vec<f32>,
+}
+
+impl Vectors {
+    /// Takes memory for all rows, so that it does not grow while they are met.
+    fn take_memory(&mut self, width: usize) {
+        if self.known.is_empty() {
+            (self.known, self.values) = (vec![false; self.num_rows], vec![0.0; self.num_rows * width]);
+        }
+    }
 }
 
 impl Features {
+    /// Of these rows, none of which was met.
+    pub(super) fn new(rows: &dyn TaskRows) -> Self {
+        let of = |split: Split| Vectors { num_rows: rows.lengths(split).len(), ..Vectors::default() };
+        Self { splits: [Split::Train, Split::Valid, Split::Test].map(of) }
+    }
+
     /// Whether all rows at `indices` of a split were met before: then nothing asks for their inputs.
     pub(super) fn know(&self, split: Split, indices: &[usize]) -> bool {
-        let known = &self.splits[split as usize];
-        indices.iter().all(|&index| known.get(index).is_some_and(Option::is_some))
+        let known = &self.splits[split as usize].known;
+        indices.iter().all(|&index| known.get(index) == Some(&true))
     }
 
     /// What the head reads of the rows at `indices` of a split, whose inputs are `inputs` and only read where a row is new;
@@ -43,17 +69,25 @@ impl Features {
             let data = made.into_data_async().await.map_err(TrainError::Device)?;
             let width = data.shape()[1];
             let values = data.try_into_vec::<f32>().expect("states are f32");
-            let known = &mut self.splits[split as usize];
-            let needed = indices.iter().max().map_or(0, |last| last + 1);
-            known.resize_with(known.len().max(needed), || None);
+            // Those that a run measures come as certainly as those that it trains on.
+            for split in [Split::Train, Split::Valid, split] {
+                self.splits[split as usize].take_memory(width);
+            }
+            let Vectors { num_rows, known, values: all } = &mut self.splits[split as usize];
+            if all.len() != *num_rows * width {
+                // The head of another task reads more or less: its rows are computed each time.
+                return Ok(Some(Tensor::from_data(TensorData::new(values, [indices.len(), width]), device)));
+            }
             for (&index, vector) in indices.iter().zip(values.chunks(width)) {
-                known[index].get_or_insert_with(|| vector.into());
+                if !std::mem::replace(&mut known[index], true) {
+                    all[index * width..(index + 1) * width].copy_from_slice(vector);
+                }
             }
         }
-        let known = &self.splits[split as usize];
-        let rows = indices.iter().filter_map(|&index| known[index].as_deref());
-        let values: Vec<f32> = rows.flatten().copied().collect();
-        let width = values.len() / indices.len().max(1);
+        let Vectors { num_rows, values: all, .. } = &self.splits[split as usize];
+        let width = all.len() / (*num_rows).max(1);
+        let rows = indices.iter().flat_map(|&index| &all[index * width..(index + 1) * width]);
+        let values: Vec<f32> = rows.copied().collect();
         Ok(Some(Tensor::from_data(TensorData::new(values, [indices.len(), width]), device)))
     }
 }
@@ -93,7 +127,7 @@ mod tests {
         let (split, indices) = (Split::Train, [2, 0, 3]);
         let expected = train(&rows.batch(split, &indices, Some(7)), None);
         assert!(expected.1.iter().any(|&gradient| gradient != 0.0), "there is something to compare");
-        let mut features = Features::default();
+        let mut features = Features::new(rows.as_ref());
         for is_met in [false, true] {
             assert_eq!(features.know(split, &indices), is_met);
             let batch = batch_of(rows.as_ref(), Some(&features), (split, &indices), Some(7));

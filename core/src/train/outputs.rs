@@ -28,14 +28,17 @@ pub async fn predict(model: &Model, predictor: &mut dyn Predictor, device: &Devi
 pub async fn read_outputs(model: &Model, batch: &HostBatch, device: &Device) -> Result<Outputs, TrainError> {
     let inputs = BatchInputs::new(&batch.inputs, device);
     let scores = match &batch.targets {
-        HostTargets::Ids { ids, .. } if ids.is_empty() => return Ok(Outputs::Sums { loss: 0.0, num_correct: 0 }),
+        HostTargets::Ids { ids, .. } if ids.is_empty() => {
+            return Ok(Outputs::Tokens { losses: Vec::new(), are_right: Vec::new() });
+        }
         HostTargets::Ids { positions, ids, .. } => {
             let picked = states_at(model, &inputs, positions, device);
             let score = |states| model.scores_of_tokens(states);
-            if let Some((loss, correct)) = measure_tokens(picked, ids, model.backbone.vocab_size(), score) {
-                let read = Tensor::cat(vec![loss, correct], 0).into_data_async().await.map_err(TrainError::Device)?;
-                let read: Vec<f32> = read.iter::<f32>().collect();
-                return Ok(Outputs::Sums { loss: f64::from(read[0]), num_correct: read[1].round() as u64 });
+            if let Some((losses, correct)) = measure_tokens(picked, ids, model.backbone.vocab_size(), score) {
+                let read = Tensor::cat(vec![losses, correct], 0).into_data_async().await.map_err(TrainError::Device)?;
+                let mut losses: Vec<f32> = read.iter::<f32>().collect();
+                let are_right = losses.split_off(ids.len()).into_iter().map(|correct| correct > 0.5).collect();
+                return Ok(Outputs::Tokens { losses, are_right });
             }
             None
         }

@@ -33,11 +33,7 @@ pub(super) fn prepare(
         let mut init = Init::new(run.seed ^ 0x4C6F_5241);
         let adapted = model.add_lora(config.key_map(), &run.lora, &run.lora.target_modules, &mut init, device);
         if adapted.is_empty() {
-            return Err(TrainError::NoTargets {
-                names: run.lora.target_modules.join(", "),
-                model_type: config.model_type(),
-                known: model.module_names(config.key_map()).join(", "),
-            });
+            return Err(no_targets(&run.lora.target_modules, &model, config));
         }
     }
     let model = model.frozen_for(run.method, run.freeze).with_dtype(dtype);
@@ -93,6 +89,23 @@ pub(super) fn optimizer_of(run: &RunConfig, model: &Model) -> AdamW {
     optimizer
 }
 
+/// Refuses target modules of a run that begins where one names nothing. One that goes on has those that it began with.
+///
+/// # Errors
+/// [`TrainError::NoTargets`] with those that name nothing.
+pub(crate) fn check_targets(model: &Model, run: &RunConfig, config: &ModelConfig) -> Result<(), TrainError> {
+    let unknown = match run.method {
+        Method::Lora => model.unknown_targets(config.key_map(), &run.lora.target_modules),
+        Method::Full | Method::Head | Method::LastLayers(_) => Vec::new(),
+    };
+    if unknown.is_empty() { Ok(()) } else { Err(no_targets(&unknown, model, config)) }
+}
+
+fn no_targets(names: &[String], model: &Model, config: &ModelConfig) -> TrainError {
+    let known = model.module_names(config.key_map()).join(", ");
+    TrainError::NoTargets { names: names.join(", "), model_type: config.model_type(), known }
+}
+
 /// Whether two passes over the same rows differ.
 fn drops_out(run: &RunConfig, config: &ModelConfig) -> bool {
     let of_model = run.dropout.map_or_else(|| config.has_dropout(), |rate| rate > 0.0);
@@ -102,7 +115,25 @@ fn drops_out(run: &RunConfig, config: &ModelConfig) -> bool {
 #[cfg(all(test, feature = "cpu"))]
 mod tests {
     use super::*;
-    use crate::config::{Pooling, Techniques};
+    use crate::config::{LoraConfig, Pooling, Techniques};
+
+    #[test]
+    fn each_target_module_names_a_layer() {
+        let json = br#"{"model_type": "vit", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "intermediate_size": 16, "image_size": 8, "patch_size": 4}"#;
+        let config = ModelConfig::from_json(json).expect("usable");
+        let model = Model::new(&config, Pooling::Cls, 2, &mut Init::new(1), &Device::flex());
+        let check = |names: &[&str]| {
+            let target_modules = names.iter().map(|name| (*name).to_owned()).collect();
+            let lora = LoraConfig { target_modules, ..LoraConfig::default() };
+            let run = RunConfig { method: Method::Lora, lora, ..RunConfig::default() };
+            check_targets(&model, &run, &config).map_err(|error| error.to_string())
+        };
+        assert_eq!(check(&["q_proj", "v_proj"]), Ok(()));
+        assert_eq!(check(&["all-linear"]), Ok(()));
+        let error = check(&["q_proj", "query", "j_proj"]).expect_err("two are of other models");
+        assert!(error.starts_with("target modules query, j_proj: no linear layer of this vit"), "{error}");
+    }
 
     #[test]
     fn two_passes_of_a_model_that_drops_nothing_are_refused() {

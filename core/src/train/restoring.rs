@@ -55,7 +55,7 @@ impl Trainer {
     ///
     /// # Errors
     /// When that is damaged or belongs to another run.
-    pub fn begin_restore(self, folder: &Folder) -> Result<Restoring, TrainError> {
+    pub fn begin_restore(mut self, folder: &Folder) -> Result<Restoring, TrainError> {
         let state = read_state(folder)?;
         check_tasks(&state.job, &tasks_of(&self.job))?;
         let differs = |what: &str| TrainError::OtherRun { reason: format!("{what} differ") };
@@ -78,6 +78,9 @@ impl Trainer {
         if state.good.is_some() {
             waiting.extend(GOOD_FILES.map(|(file, _)| file));
         }
+        if state.best.is_some() || state.over.is_some() {
+            self.evaluations.drop_room(); // the best weights come, or none any more
+        }
         let (missing, halves, good) = (None, BTreeMap::new(), Folder::new());
         let mut sizes = Sizes::default();
         self.model.visit(&mut sizes);
@@ -98,20 +101,26 @@ impl Restoring {
         self.next_file().is_some_and(|file| [MODEL_FILE, BEST_FILE, OPTIMIZER_FILE].contains(&file))
     }
 
-    /// Puts the next file in, which is one of `files`.
+    /// Puts the next file in, which is one of `files`: of one that stays where it is a tensor at a time is read.
     ///
     /// # Errors
     /// When it is missing or damaged.
     pub fn put(&mut self, files: &Folder) -> Result<(), TrainError> {
         let Some(file) = self.next_file() else { return Ok(()) };
         if self.takes_parts() {
-            let bytes = files.get(file).ok_or(CheckpointError::MissingFile { file })?;
-            self.put_tensors(&WeightFile::open(file, bytes)?)?;
+            self.put_tensors(&WeightFile::open_file(files, file)?)?;
             return self.end_file();
         }
         let own = GOOD_FILES.iter().find(|(name, _)| *name == file).map_or(file, |(_, own)| *own);
-        if !self.good.insert_shared(own, files, file) {
-            return Err(CheckpointError::MissingFile { file }.into());
+        match files.stored(file) {
+            // It is kept as long as the run goes on, and a file may go.
+            Some((name, bytes)) => {
+                let read = bytes.read(0..bytes.num_bytes());
+                let read = read.map_err(|source| CheckpointError::Read { file: name.to_owned(), source })?;
+                self.good.insert(own, read);
+            }
+            None if self.good.insert_shared(own, files, file) => {}
+            None => return Err(CheckpointError::MissingFile { file }.into()),
         }
         self.waiting.pop_front();
         Ok(())
@@ -168,7 +177,7 @@ impl Restoring {
         let (model, missing, _) = tensors.load(map, before)?;
         match file {
             BEST_FILE => self.best = Some(model),
-            _ => trainer.model = model,
+            _ => *trainer.model = model,
         }
         let missing: BTreeSet<String> = missing.into_iter().collect();
         self.missing = Some(match self.missing.take() {

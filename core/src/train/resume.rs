@@ -14,7 +14,7 @@ use crate::checkpoint::{
 use crate::config::{Job, RunConfig};
 use crate::folder::Folder;
 use crate::model::{KeyMap, Model, is_trained};
-use crate::optim::Moments;
+use crate::optim::{Moments, trained_weights};
 use crate::task::Task;
 
 pub(super) const MODEL_FILE: &str = "model.safetensors";
@@ -86,24 +86,44 @@ impl Trainer {
         Ok(files)
     }
 
-    /// The weights that are trained.
-    ///
-    /// # Errors
-    /// When the device fails, or a weight is not finite.
-    pub(super) async fn read_weights(&self) -> Result<Folder, TrainError> {
-        let mut files = FileStream::new();
-        files.insert_tensors(MODEL_FILE, self.trained_file(&self.model));
-        files.into_folder().await.map_err(of_reading)
-    }
-
-    /// `files` with the moments of the optimizer.
+    /// Whether all weights that are trained are numbers. No copy of them is made.
     ///
     /// # Errors
     /// When the device fails.
-    pub(super) async fn read_moments(&self, files: Folder) -> Result<Folder, TrainError> {
-        let mut files = FileStream::from(files);
-        files.insert_tensors(OPTIMIZER_FILE, self.moments_file(true));
-        files.into_folder().await.map_err(of_reading)
+    pub(super) async fn has_finite_weights(&self) -> Result<bool, TrainError> {
+        match self.trained_file(&self.model).check().await {
+            Ok(()) => Ok(true),
+            Err(CheckpointError::NotFinite { .. }) => Ok(false),
+            Err(error) => Err(of_reading(error)),
+        }
+    }
+
+    /// The weights that are trained and the moments of the optimizer, written over those of a state before. Without one they take
+    /// the memory that all later states will have, also where there are no moments yet.
+    ///
+    /// # Errors
+    /// When the device fails, or a weight is not finite.
+    pub(super) async fn read_state(&self, room: Option<Folder>) -> Result<Folder, TrainError> {
+        let mut files = room.unwrap_or_else(|| {
+            let mut room = Folder::new();
+            room.insert(OPTIMIZER_FILE, Vec::<u8>::with_capacity(self.moments_bytes()));
+            room
+        });
+        for (name, file) in [(MODEL_FILE, self.trained_file(&self.model)), (OPTIMIZER_FILE, self.moments_file(true))] {
+            let room = files.remove(name).unwrap_or_default();
+            files.insert(name, file.write_over(room).await.map_err(of_reading)?);
+        }
+        Ok(files)
+    }
+
+    /// Bytes of the file of moments once all that is trained has some.
+    fn moments_bytes(&self) -> usize {
+        let trained = trained_weights(&*self.model, |_| true);
+        let of_weight = |(path, weight): (String, Tensor<1>)| {
+            let length = weight.dims()[0];
+            ["first", "second"].map(|name| (format!("{name}.{path}"), length))
+        };
+        TensorFile::bytes_of_vectors(&trained.into_iter().flat_map(of_weight).collect())
     }
 
     /// The weights that are trained, and the moments of the optimizer, none of a run that is over; nothing of them is read yet.
@@ -163,7 +183,7 @@ impl Trainer {
     /// # Errors
     /// When a file is missing or damaged.
     pub(super) fn go_to(&mut self, state: &TrainState, files: &Folder) -> Result<(), TrainError> {
-        self.model = load(self.config.key_map(), files, MODEL_FILE, self.model.clone(), &self.job.run)?;
+        *self.model = load(self.config.key_map(), files, MODEL_FILE, self.model.clone(), &self.job.run)?;
         self.optimizer.moments.clear(); // room for those that come
         self.optimizer.moments = load_moments(files, &self.device.clone().without_autodiff())?;
         self.count_from(state);
@@ -247,9 +267,8 @@ pub(super) fn load(
     model: Model,
     run: &RunConfig,
 ) -> Result<Model, CheckpointError> {
-    let bytes = folder.get(file).ok_or(CheckpointError::MissingFile { file })?;
     let layers = model.backbone.layer_counts();
-    let (model, missing, _) = WeightFile::open(file, bytes)?.load(map, model)?;
+    let (model, missing, _) = WeightFile::open_file(folder, file)?.load(map, model)?;
     match missing.iter().find(|path| is_trained(run.method, run.freeze, path, layers)) {
         None => Ok(model),
         Some(path) => Err(CheckpointError::State { file: file.into(), reason: format!("{path} is missing") }),

@@ -7,11 +7,12 @@
 //!
 //! The state is kept as bytes on the host, where neither the device nor the weights that diverged can spoil it: at the start,
 //! at the end of each epoch, which is when drivers ask for a checkpoint (it shares the reading), and after so many readings
-//! of the loss between. Which steps these are follows from the settings alone: the same seed gives the same run.
+//! of the loss between. Which steps these are follows from the settings alone: the same seed gives the same run. There is one of it:
+//! its memory is taken before the first step, and each state is written over the one before (ADR 49).
 
 use super::spikes::find_spike;
 use super::{TrainError, Trainer};
-use crate::checkpoint::{CheckpointError, TrainState};
+use crate::checkpoint::TrainState;
 use crate::config::{OnDivergence, TrainSamplingStrategy};
 use crate::event::{Divergence, Phase, TrainEvent};
 use crate::folder::Folder;
@@ -24,8 +25,8 @@ const MAX_ROLLBACKS: u32 = 3;
 /// What the rate is multiplied with each time.
 const RATE_FACTOR: f64 = 0.5;
 
-/// Readings of the loss after which a state is kept within an epoch. What is trained is read back then, three numbers for
-/// each: of 66 M parameters on a GPU that is about a second after 500 steps at the usual ten a reading.
+/// Readings of the loss after which a state is kept within an epoch. What is trained is read back then, four numbers for
+/// each: of 66 M parameters on a GPU that is more than a second after 500 steps at the usual ten a reading.
 const READINGS_BETWEEN: u32 = 50;
 
 /// A state that a run can go back to.
@@ -61,22 +62,17 @@ impl Trainer {
         is_time && self.model.num_trained() as u64 * STATE_BYTES <= MAX_STATE_BYTES
     }
 
-    /// Keeps the state as it is, where it is time for that. Weights that are no numbers are not kept: the next loss will say
-    /// so.
+    /// Keeps the state as it is, where it is time for that, in the memory of the one before. Weights that are no numbers are not
+    /// kept: the next loss will say so.
     ///
     /// # Errors
     /// When the device fails.
     pub(super) async fn keep_if_due(&mut self) -> Result<(), TrainError> {
-        if self.keeping_is_due() {
-            match self.read_weights().await {
-                Ok(weights) => {
-                    self.good = None; // these weights are good, and its room is needed for their moments
-                    let files = self.read_moments(weights).await?;
-                    self.good = Some(GoodState { state: self.state(Vec::new(), None), files });
-                }
-                Err(TrainError::Checkpoint(CheckpointError::NotFinite { .. })) => {}
-                Err(error) => return Err(error),
-            }
+        // They are read twice: the state before is written over only by weights that are known to be good.
+        if self.keeping_is_due() && self.has_finite_weights().await? {
+            let room = self.good.take().map(|good| good.files);
+            let files = self.read_state(room).await?;
+            self.good = Some(GoodState { state: self.state(Vec::new(), None), files });
         }
         Ok(())
     }
@@ -145,6 +141,7 @@ impl Trainer {
 
 #[cfg(all(test, feature = "cpu"))]
 mod tests {
+    use burn::module::{Module, ModuleMapper, Param};
     use burn::tensor::{Device, Tensor};
     use futures_lite::future::block_on;
 
@@ -154,6 +151,7 @@ mod tests {
     use crate::train::tiny_run::{drain, settings, trainer};
 
     const WEIGHTS: &str = "model.safetensors";
+    const OPTIMIZER: &str = "optimizer.safetensors";
 
     fn stopping(run: RunConfig) -> RunConfig {
         RunConfig { on_divergence: OnDivergence::Stop, ..run }
@@ -295,6 +293,44 @@ mod tests {
         events.extend(rest);
         assert_eq!(told(&drain(&mut resumed)), told(&events));
         assert!(weights(&mut resumed) == last, "other weights after a cut before it");
+    }
+
+    #[test]
+    fn there_is_one_state_and_each_lies_where_the_one_before_lay() {
+        let mut run = trainer(settings(1e-3), true);
+        let mut places = Vec::new();
+        for step in [0, 2, 4] {
+            while run.good.as_ref().is_none_or(|good| good.state.step < step) {
+                block_on(run.next_event()).expect("it goes on").expect("it is not over");
+            }
+            let files = &run.good.as_ref().expect("it is kept").files;
+            assert_eq!(files.names().count(), 2);
+            places.push([WEIGHTS, OPTIMIZER].map(|file| files.get(file).expect("it has both").as_ptr()));
+        }
+        assert_eq!(places, [places[0]; 3], "also that of the moments, of which there are none at step 0");
+    }
+
+    #[test]
+    fn weights_that_are_no_numbers_leave_the_state_before_as_it_is() {
+        let mut run = trainer(settings(1e-3), true);
+        pull_to(&mut run, 1);
+        let before = run.good.as_ref().map(|good| (good.state.step, good.files.clone())).expect("that of the start");
+        let spoiled = run.model().clone().map(&mut Spoil);
+        *run.model = spoiled;
+        run.progress.step = 2; // the end of an epoch
+        block_on(run.keep_if_due()).expect("the device is sound");
+        let good = run.good.as_ref().expect("it stays");
+        assert_eq!(good.state.step, before.0);
+        assert!(good.files == before.1, "other bytes");
+    }
+
+    /// Makes weights that are no numbers.
+    struct Spoil;
+
+    impl ModuleMapper for Spoil {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|tensor| tensor.inner().mul_scalar(f32::NAN).autodiff().require_grad())
+        }
     }
 
     #[test]

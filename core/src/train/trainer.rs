@@ -13,6 +13,7 @@ use super::mixout::Mixout;
 use super::prepared::{optimizer_of, prepare, sampler_of};
 use super::readings::{Reading, Readings};
 use super::roll_back::GoodState;
+use super::run_model::RunModel;
 use super::unfreezing::drop_frozen;
 use super::watching::Watched;
 use super::{Evaluator, MicroStep, TrainError, float_dtype};
@@ -30,7 +31,7 @@ pub struct Trainer {
     pub(super) rows: Rc<dyn TaskRows>,
     pub(super) config: ModelConfig,
     pub(super) device: Device,
-    pub(super) model: Model,
+    pub(super) model: RunModel,
     /// The backbone, without autodiff, of a model whose head alone is trained.
     frozen: Option<Backbone>,
     /// What the head reads of rows, where it alone is trained and a row is the same in every batch.
@@ -125,21 +126,23 @@ impl Trainer {
         let total_steps = steps_per_epoch.saturating_mul(run.num_train_epochs);
         let optimizer = optimizer_of(run, &model);
         let warmup_steps = warmup_steps(total_steps, run.warmup_ratio);
+        let is_evaluated = rows.num_rows()[Split::Valid as usize] > 0;
+        let evaluations = if is_evaluated { Evaluations::with_room(&model) } else { Evaluations::default() };
         let mut trainer = Self {
             frozen: (run.method == Method::Head).then(|| model.for_inference().backbone),
-            features: (run.method == Method::Head && rows.is_fixed()).then(Features::default),
+            features: (run.method == Method::Head && rows.is_fixed()).then(|| Features::new(rows.as_ref())),
             plan: Plan { steps_per_epoch, total_steps, warmup_steps, num_parameters, num_trainable, figure },
             mixout: Mixout::of_run(run, &model),
             job,
             rows,
             config,
             device,
-            model,
+            model: RunModel::new(model),
             optimizer,
             sampler,
             progress: Progress::default(),
             readings: Readings::default(),
-            evaluations: Evaluations::default(),
+            evaluations,
             diverged_at: None,
             good: None,
             rollbacks: 0,
@@ -259,7 +262,7 @@ impl Trainer {
         let rate = learning_rate(schedule, peak, self.progress.step, warmup_steps, total_steps);
         let clip = clip_factor(&gradients, run.max_grad_norm);
         if let Some(clip) = &clip {
-            self.model = self.optimizer.step(self.model.clone(), gradients, clip, rate);
+            self.model.update(|model| self.optimizer.step(model, gradients, clip, rate));
         }
         self.readings.add(step_loss, clip.map(|clip| clip.norm), rate);
         self.progress.step += 1;
@@ -391,7 +394,7 @@ impl Trainer {
     pub(super) fn finish(&mut self, step: u32, reason: StopReason, keep_best: bool) {
         let mut weights_of_step = self.progress.step;
         if keep_best && let Some(best) = &self.evaluations.best {
-            self.model = best.model.clone();
+            *self.model = best.model.clone();
             weights_of_step = best.step;
             self.evaluations.last = None; // it measured other weights, perhaps at that step, too
         }
@@ -403,6 +406,7 @@ impl Trainer {
     pub(super) fn end(&mut self, weights_of_step: u32) {
         self.stage = Stage::Over { weights_of_step };
         self.good = None;
+        self.evaluations.drop_room();
         self.optimizer.moments.clear();
         self.optimizer.pull = None;
         self.mixout = None;

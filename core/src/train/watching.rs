@@ -105,7 +105,8 @@ impl Trainer {
             self.events.push_back(TrainEvent::Phase { phase: Phase::FirstStep });
             return Ok(());
         }
-        if self.is_epoch_end() {
+        // Within an epoch the losses since the last reading wait still: a run that ends here is saved at its end.
+        if self.is_epoch_end() || !self.patience_is_over() {
             self.events.push_back(TrainEvent::CheckpointDue { step });
         }
         if self.patience_is_over() {

@@ -6,6 +6,7 @@ use hone_tests::paths::fixture;
 use hone_tests::{rows, tagged};
 use serde_json::{Value, json};
 
+use crate::axe;
 use crate::site::{READ_SECS, Site};
 
 const ROWS: usize = 60;
@@ -68,6 +69,18 @@ fn a_spreadsheets_export_is_read_before_there_is_a_model() {
     browser.wait_until("a row less", READ_SECS, script, vec![json!((ROWS - 1).to_string())]);
     browser.click("reset-header-row");
     browser.wait_until("all rows again", READ_SECS, script, vec![json!(ROWS.to_string())]);
+
+    // The newest rows are held out by one choice, and drawn again by a step back.
+    let newest = "const notes = document.querySelector('[data-testid=data-notes]')?.textContent ?? ''; \
+        return notes.includes('newest rows by \"Nr\" are held out') === arguments[0] && \
+            document.querySelector('[data-testid=time-column]')?.value === (arguments[0] ? 'Nr' : '')";
+    browser.select("time-column", "Nr");
+    browser.wait_until("the newest rows are held out", READ_SECS, newest, vec![json!(true)]);
+    let can_undo = "const button = document.querySelector('[data-testid=undo]'); \
+        return button.textContent === 'Undo: How the rows are shared out' && !button.hasAttribute('aria-disabled')";
+    browser.wait_until("the choice can be undone", READ_SECS, can_undo, Vec::new());
+    browser.click("undo");
+    browser.wait_until("they are drawn again", READ_SECS, newest, vec![json!(false)]);
     browser.select("encoding", "windows-1250");
     let is_asked = "return !!document.querySelector('[data-testid=encoding] option[value=\"\"]')";
     browser.wait_until("the other encoding is read", READ_SECS, is_asked, Vec::new());
@@ -106,6 +119,7 @@ fn check_labels(site: &Site) {
     browser.wait_for("label-errors", READ_SECS);
     let count = browser.number("label-errors-count");
     assert!((10.0..=25.0).contains(&count), "fifteen labels are wrong, and {count} are listed");
+    axe::check(site, "data, labels that may be wrong");
     let press = |key: &str| {
         let script = "const list = document.getElementById('label-errors'); list.focus(); list.dispatchEvent( \
             new KeyboardEvent('keydown', { key: arguments[0], bubbles: true, cancelable: true }))";

@@ -1,11 +1,17 @@
 //! Figures beside what one gets without a model, tables that are sorted, mistakes that are looked at, and what all of it is
 //! of.
 
+use hone_core::event::TrainEvent;
+use hone_core::report::{LogEntry, read_log};
 use hone_tests::browser::WebGpu;
 use hone_tests::rows;
 use serde_json::{Value, json};
 
 use crate::site::{READ_SECS, Site};
+use crate::whole_path::open;
+
+/// Rows that are trained on, and those that are measured, each of two channels in turn.
+const ROWS: [usize; 2] = [90, 30];
 
 /// Hardly anything is learned: there are mistakes to look at.
 const RECIPE: &[(&str, &str)] =
@@ -16,7 +22,7 @@ fn figures_say_what_they_are_of_and_lead_to_their_rows() {
     let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
     let browser = &site.browser;
     site.load_tiny();
-    site.load_rows(90);
+    load_rows_of_channels(&site);
     site.set_recipe(RECIPE);
     site.start();
     site.finish();
@@ -34,6 +40,8 @@ fn figures_say_what_they_are_of_and_lead_to_their_rows() {
     let accuracy = browser.text("eval-accuracy-tuned");
 
     check_spread(&site);
+    check_slices(&site);
+    check_comparison(&site);
     check_sorting(&site);
     check_mistakes(&site);
     check_explanation(&site);
@@ -41,8 +49,71 @@ fn figures_say_what_they_are_of_and_lead_to_their_rows() {
     check_starting_again(&site);
     check_names(&site);
     check_report(&site, &accuracy);
+    check_labels_by_run(&site);
     check_out_of_date(&site);
     site.check_requests();
+}
+
+/// Chooses rows, and test rows beside them, that have the channel by which they came.
+fn load_rows_of_channels(site: &Site) {
+    let file = |name: &str, from: usize, count: usize| {
+        let row = |index: usize| {
+            let (text, label) = rows::row(index);
+            format!("{text},{label},{}\n", ["web", "mail"][index / rows::LABELS.len() % 2])
+        };
+        site.file(name, format!("text,label,channel\n{}", (from..from + count).map(row).collect::<String>()))
+    };
+    site.choose_rows(&file("rows.csv", 0, ROWS[0]));
+    site.browser.wait_for("data-report", READ_SECS);
+    site.browser.choose_files("test-file", &[file("test.csv", ROWS[0], ROWS[1])]);
+    let is_read = "return document.querySelector('[data-testid=count-test]')?.dataset.value === arguments[0]";
+    site.browser.wait_until("the test rows are read", READ_SECS, is_read, vec![json!(ROWS[1].to_string())]);
+}
+
+/// The figures of a channel and of all other rows make up that of all; one press has the channels learned equally, and is undone.
+fn check_slices(site: &Site) {
+    let browser = &site.browser;
+    open(site, "slices");
+    browser.click("slice-run");
+    let find = "const row = [...document.querySelectorAll('[data-testid=slices-table] tbody tr')] \
+        .find(row => row.cells[0].textContent === 'channel: web'); \
+        return !!row && [1, 2, 4].map(cell => Number(row.cells[cell].dataset.value ?? row.cells[cell].textContent))";
+    let found = browser.wait_until("a channel is compared", READ_SECS, find, Vec::new());
+    let [own, value, rest] = [0_usize, 1, 2].map(|cell| found[cell].as_f64().expect("a number"));
+    let all = ROWS[1] as f64;
+    assert_eq!(own, all / 2.0, "of either channel there are as many");
+    let accuracy = (own * value + (all - own) * rest) / all;
+    assert!((accuracy - browser.number("eval-accuracy-tuned")).abs() < 1e-9, "{found} make {accuracy}");
+    browser.select("slice-by", "channel");
+    browser.wait_for("even-out", READ_SECS);
+    browser.click("even-out");
+    let is_said =
+        "return document.querySelector('[data-testid=even-out-said]')?.textContent.startsWith('The recipe has it')";
+    browser.wait_until("the recipe has it", READ_SECS, is_said, Vec::new());
+    browser.go_to("recipe");
+    assert_eq!(browser.text("undo"), "Undo: Even out a column channel");
+    assert_eq!(browser.held("field-balance_column"), "channel");
+    browser.click("undo");
+    let is_undone = "return document.querySelector('[data-testid=field-balance_column]')?.value === 'none'";
+    browser.wait_until("the recipe has it no more", READ_SECS, is_undone, Vec::new());
+    browser.go_to("evaluate");
+}
+
+/// The model before training and the run stand side by side, with the accuracies that the table above has.
+fn check_comparison(site: &Site) {
+    let browser = &site.browser;
+    open(site, "compare-runs");
+    browser.click("compare-run");
+    browser.wait_for("compare-figures", READ_SECS);
+    let numbers = "const { cells } = document.querySelector('[data-testid=compare-figures] tbody tr'); \
+        return [1, 2].map(cell => Number(cells[cell].dataset.value))";
+    let found = browser.script(numbers, Vec::new());
+    for (cell, id) in ["eval-accuracy-base", "eval-accuracy-tuned"].into_iter().enumerate() {
+        let accuracy = found[cell].as_f64().expect("a number");
+        assert!((accuracy - browser.number(id)).abs() < 1e-9, "{id} is not {accuracy}");
+    }
+    let (verdict, test) = (browser.text("compare-verdict"), browser.text("compare-test"));
+    assert!(verdict.contains("McNemar p = ") && test.contains("Only Run 1 right: "), "{verdict} {test}");
 }
 
 /// Intervals, the figures behind the others, the diagrams with their words, and the threshold for unsure rows.
@@ -169,6 +240,38 @@ fn check_report(site: &Site, accuracy: &str) {
     }
     assert!(!html.contains("<script") && !html.contains("http://") && !html.contains("https://"), "{html}");
     assert!(html.contains("The rows that are most wrong"), "there are mistakes");
+    for looked_at in ["Where it is worse than elsewhere", "channel: web", "Beside another run, on the same rows"] {
+        assert!(html.contains(looked_at), "{looked_at} is not in\n{html}");
+    }
+    check_log(site);
+}
+
+/// The log has what the report is made of, and the curves are a file that TensorBoard knows by its name and its first record.
+fn check_log(site: &Site) {
+    let browser = &site.browser;
+    let saved = |id: &str, ending: &str| {
+        browser.click(id);
+        std::fs::read(browser.wait_for_download(ending, READ_SECS)).expect("the download can be read")
+    };
+    let (lines, num_unread) = read_log(&saved("export-log", "run_log.jsonl"));
+    assert!(num_unread == 0 && matches!(lines[0].entry, LogEntry::Began(_)), "{num_unread} of {lines:?}");
+    let losses = lines.iter().filter(|line| matches!(line.entry, LogEntry::Event(TrainEvent::Step { .. }))).count();
+    let measured = lines.iter().filter(|line| matches!(line.entry, LogEntry::Measured(_))).count();
+    assert!(losses > 0 && measured > 0, "{lines:?}");
+    let curves = saved("export-events", ".tfevents");
+    let has = |text: &str| curves.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(["brain.Event:2", "train/loss", "eval/accuracy", "test/accuracy"].into_iter().all(has));
+}
+
+/// The run tells which labels of the rows that it did not learn from may be wrong, and what that is worth.
+fn check_labels_by_run(site: &Site) {
+    let browser = &site.browser;
+    browser.go_to("data");
+    browser.click("find-label-errors-of-run");
+    browser.wait_for("label-errors-count", READ_SECS);
+    let told = browser.text("label-check");
+    assert!(told.contains("that run 1 did not learn from"), "{told}");
+    assert!(told.contains("not cross-validated"), "{told}");
 }
 
 /// Another run takes the weights of the one before: the person is asked.

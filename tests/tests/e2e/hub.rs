@@ -10,6 +10,7 @@ use hone_tests::hub::{COMMIT, Fault, Hub, POOLING};
 use hone_tests::paths;
 use serde_json::{Value, json};
 
+use crate::kept_run::{reload, wait_until_saved_whole};
 use crate::site::{READ_SECS, Site, tiny_files};
 
 /// The model of the stand-in.
@@ -77,6 +78,8 @@ fn models_come_from_the_hub_once() {
     let shown = site.browser.text("downloads");
     assert!(shown.contains("from this machine's cache"), "{shown}");
 
+    a_run_waits_for_its_model(&site, &hub);
+
     // And works when the hub is gone.
     drop(hub);
     site.reload();
@@ -89,6 +92,7 @@ fn models_come_from_the_hub_once() {
     site.browser.wait_for("kept-model-1", READ_SECS);
     let kept = site.browser.text("kept-model-1");
     assert!(kept.contains(ID) && kept.contains("loaded now") && kept.contains("less than a minute ago"), "{kept}");
+    make_room(&site);
     site.load_tiny();
     site.browser.go_to("train");
     let is_other =
@@ -100,6 +104,75 @@ fn models_come_from_the_hub_once() {
     let gone = "return !document.querySelector('[data-testid=kept-model-1]')";
     site.browser.wait_until("its files are deleted", READ_SECS, gone, Vec::new());
 }
+
+/// Flips a bit of the weights that are kept of the model.
+fn flip_kept_weights(site: &Site) {
+    let script = "const done = arguments[0]; (async () => { let changed = 0; \
+        const walk = async folder => { for await (const entry of folder.values()) { \
+            if (entry.kind === 'directory') { await walk(entry); continue; } \
+            if (entry.name !== 'model.safetensors') continue; \
+            const bytes = new Uint8Array(await (await entry.getFile()).arrayBuffer()); bytes[bytes.length >> 1] ^= 1; \
+            const writer = await entry.createWritable(); await writer.write(bytes); await writer.close(); changed++; } }; \
+        await walk(await (await navigator.storage.getDirectory()).getDirectoryHandle('models')); \
+        return changed; })().then(done, error => done(String(error)))";
+    assert_eq!(site.browser.script_async(script, Vec::new()), 1, "the weights of one model are kept");
+}
+
+/// A model that was changed on the disk is not used: a run that began with it waits until it was fetched again.
+fn a_run_waits_for_its_model(site: &Site, hub: &Hub) {
+    site.load_rows(60);
+    site.set_recipe(&[("num_train_epochs", "1"), ("batch_size", "8"), ("max_seq_length", "32")]);
+    site.start();
+    wait_until_saved_whole(site);
+    let before = hub.downloads(WEIGHTS);
+    flip_kept_weights(site);
+    reload(site);
+    site.browser.wait_for("open-run", READ_SECS);
+    site.browser.click("open-run");
+    let message = site.browser.wait_for_problem(READ_SECS);
+    assert!(message.contains(ID) && message.contains("are not in the browser's storage"), "{message}");
+    site.browser.dismiss_problem();
+    load(site, ID);
+    site.browser.wait_for("model-ready", READ_SECS);
+    assert_eq!(hub.downloads(WEIGHTS), before + 1, "they are fetched again");
+    site.browser.click("open-run");
+    site.browser.wait_for("evaluate-run", READ_SECS);
+    reload(site);
+}
+
+/// Where hardly any room is left that is said before a run, and a run that takes some can be deleted right there.
+fn make_room(site: &Site) {
+    let browser = &site.browser;
+    assert!(!browser.has("storage-shortage"), "{}", browser.text("storage-shortage"));
+    // Chromium says 10 GiB also where a test gives the page a smaller quota.
+    let full = "window.__estimate = StorageManager.prototype.estimate; \
+        StorageManager.prototype.estimate = async () => ({ usage: 1e9, quota: 1e9 })";
+    let _ = browser.script(full, Vec::new());
+    browser.go_to("recipe");
+    browser.go_to("train");
+    browser.wait_for("storage-shortage", READ_SECS);
+    let said = browser.text("storage-shortage");
+    assert!(said.starts_with("Little room is left in this browser's storage: 0 bytes of "), "{said}");
+    assert!(said.contains("saving this run may take ") && said.contains("To make room, delete"), "{said}");
+    let is_open = "return document.querySelector('[data-testid=kept-models]')?.open === true";
+    browser.wait_until("what takes room is shown", READ_SECS, is_open, Vec::new());
+    browser.click("delete-large-run-1");
+    browser.click("delete-for-good-large-run-1");
+    let is_gone = "return !document.querySelector('[data-testid=large-runs]')";
+    browser.wait_until("the run is deleted", READ_SECS, is_gone, Vec::new());
+    let _ = browser.script("StorageManager.prototype.estimate = window.__estimate", Vec::new());
+    browser.go_to("recipe");
+    browser.go_to("train");
+    let is_over = "return !!document.querySelector('[data-testid=storage-room]')?.textContent && \
+        !document.querySelector('[data-testid=storage-shortage]')";
+    browser.wait_until("there is room again", READ_SECS, is_over, Vec::new());
+}
+
+/// Has no frame show what the page wants in it, as where a host forbids frames of its own site.
+const FORBID_FRAMES: &str = "const make = document.createElement; document.createElement = (name, ...more) => { \
+    const made = make.call(document, name, ...more); \
+    if (name === 'iframe') Object.defineProperty(made, 'src', { set: () => made.setAttribute('src', 'data:,') }); \
+    return made; }; window.__allowFrames = () => { document.createElement = make; }";
 
 /// Has the worker fetch the model, with less patience than the page's; returns its answer, which the page drops, as it
 /// knows no such request.
@@ -194,6 +267,11 @@ fn nothing_but_the_model_is_asked_for() {
     let hub = Hub::serve(ID, &paths::fixture("tiny_encoder"));
     hub.ask_for_token(TOKEN);
     let Some(site) = Site::open_with(WebGpu::NoAdapter, Some(&hub.url())) else { return };
+    let _ = site.browser.script(FORBID_FRAMES, Vec::new());
+    load(&site, ID);
+    let message = problem(&site);
+    assert!(message.contains("could not be opened in a frame") && hub.requests().is_empty(), "{message}");
+    let _ = site.browser.script("window.__allowFrames()", Vec::new());
     load(&site, ID);
     let message = problem(&site);
     assert!(message.contains("refuses access (HTTP 401)") && message.contains("is gated"), "{message}");

@@ -1,6 +1,6 @@
 //! Images on the page: a zip with a folder a class, what augmentation makes of them, a run of the head and one of all
-//! weights, what is mixed up with what as pictures, an image to try; and the exported zip says the same natively. Then
-//! images that are given class by class.
+//! weights, what is mixed up with what as pictures, an image to try, dropped, pasted or of the camera; and the exported zip says the
+//! same natively. Then the sample, images that are given class by class, and those of no class, which are labeled by keys.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +15,8 @@ use hone_tests::browser::WebGpu;
 use serde_json::{Value, json};
 
 use crate::axe;
+use crate::corrections::press;
+use crate::rows::{click_when_ready, wait_for_text};
 use crate::site::{READ_SECS, Site, TRAIN_SECS, check_losses, vit_files};
 
 /// Classes, and their colours.
@@ -58,13 +60,19 @@ fn wait_for_pictures(site: &Site, id: &str, count: usize) {
     site.browser.wait_until(&format!("{id} shows {count} pictures"), READ_SECS, script, vec![json!(id), json!(count)]);
 }
 
-/// Lets go of an image over the page, and reads the probabilities of the tuned model: label and probability.
-fn drop_to_try(site: &Site, name: &str, png: &[u8]) -> Vec<(String, f64)> {
-    let script = "const bytes = Uint8Array.from(atob(arguments[1]), c => c.charCodeAt(0)); \
-        const data = new DataTransfer(); data.items.add(new File([bytes], arguments[0], { type: 'image/png' })); \
-        document.querySelector('.rail').dispatchEvent( \
-            new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }))";
-    let _ = site.browser.script(script, vec![json!(name), json!(STANDARD.encode(png))]);
+/// Gives the page an image as a person does that lets go of it there (`drop`) or pastes it (`paste`), and reads the probabilities of the
+/// tuned model: label and probability.
+fn give_to_try(site: &Site, by: &str, name: &str, png: &[u8]) -> Vec<(String, f64)> {
+    let script = "const [by, name, png] = arguments, bytes = Uint8Array.from(atob(png), c => c.charCodeAt(0)); \
+        const data = new DataTransfer(); data.items.add(new File([bytes], name, { type: 'image/png' })); \
+        const [Kind, held] = by === 'paste' ? [ClipboardEvent, 'clipboardData'] : [DragEvent, 'dataTransfer']; \
+        document.querySelector('.rail').dispatchEvent(new Kind(by, { [held]: data, bubbles: true, cancelable: true }))";
+    let _ = site.browser.script(script, vec![json!(by), json!(name), json!(STANDARD.encode(png))]);
+    answers_to(site, name)
+}
+
+/// The probabilities that the tuned model gives the image of this name, once they are there: label and probability.
+fn answers_to(site: &Site, name: &str) -> Vec<(String, f64)> {
     let script = "return document.querySelector('.quoted')?.textContent === arguments[0] && \
         !!document.querySelector('[data-testid=try-result-tuned]')";
     site.browser.wait_until("the image is answered", READ_SECS, script, vec![json!(name)]);
@@ -74,6 +82,17 @@ fn drop_to_try(site: &Site, name: &str, png: &[u8]) -> Vec<(String, f64)> {
     let bars = site.browser.script(script, Vec::new());
     let bar = |bar: &Value| Some((bar[0].as_str()?.to_owned(), bar[1].as_f64()?));
     bars.as_array().into_iter().flatten().filter_map(bar).collect()
+}
+
+/// A picture of the browser's own camera is answered, and the camera is off then.
+fn take_picture(site: &Site) {
+    let browser = &site.browser;
+    browser.click("open-camera");
+    let script = "return document.querySelector('video')?.videoWidth > 0";
+    browser.wait_until("the camera shows something", READ_SECS, script, Vec::new());
+    browser.click("take-picture");
+    assert!(!answers_to(site, "camera.png").is_empty());
+    assert!(browser.has("open-camera") && browser.text("camera-problem").is_empty(), "it is off");
 }
 
 /// Reads a zip to train on, with a copy of an image that differs in a pixel and a file that is no image, and one to test on
@@ -99,7 +118,7 @@ fn load_images(site: &Site) {
 
 #[test]
 fn images_are_labeled_on_the_page() {
-    let Some(site) = Site::open(WebGpu::Absent) else { return };
+    let Some(site) = Site::open_with_camera() else { return };
     let browser = &site.browser;
     site.choose_model(&vit_files());
     browser.wait_for("model-ready", READ_SECS);
@@ -151,8 +170,10 @@ fn images_are_labeled_on_the_page() {
     browser.go_to("try");
     wait_for_pictures(&site, "try-samples", 8);
     let png = image(CLASSES[2].1, 700);
-    let probabilities = drop_to_try(&site, "dropped.png", &png);
+    let probabilities = give_to_try(&site, "drop", "dropped.png", &png);
     assert_eq!(probabilities.first().map(|(label, _)| label.as_str()), Some("red"), "{probabilities:?}");
+    assert_eq!(give_to_try(&site, "paste", "pasted.png", &png), probabilities);
+    take_picture(&site);
     axe::check(&site, "images, try");
     check_export(&site, &png, &probabilities);
     assert!(is_kept || fetched() == 1, "{} times", fetched());
@@ -189,13 +210,23 @@ fn check_export(site: &Site, png: &[u8], probabilities: &[(String, f64)]) {
     }
 }
 
+/// The sample of images brings its model, its recipe and its rows with one press.
+fn try_sample(site: &Site) {
+    let browser = &site.browser;
+    browser.click("try-image-sample");
+    browser.wait_for("field-learning_rate", READ_SECS);
+    assert_eq!(browser.held("field-learning_rate"), "5e-4");
+    browser.go_to("data");
+    browser.wait_for("data-report", READ_SECS);
+    site.check_counts(&[("rows", 360), ("usable", 360)]);
+    wait_for_pictures(site, "first-images", 6);
+}
+
 #[test]
 fn images_are_given_class_by_class() {
     let Some(site) = Site::open(WebGpu::Absent) else { return };
     let browser = &site.browser;
-    site.choose_model(&vit_files());
-    browser.wait_for("model-ready", READ_SECS);
-    browser.go_to("data");
+    try_sample(&site);
     let unfold = "document.querySelector('[data-testid=class-by-class]').open = true";
     let _ = browser.script(unfold, Vec::new());
     for (class, (name, colour)) in CLASSES.iter().take(2).enumerate() {
@@ -212,9 +243,36 @@ fn images_are_given_class_by_class() {
     assert_eq!(browser.text("classes-problem"), "");
     axe::check(&site, "images, class by class");
     browser.click("use-classes");
-    browser.wait_for("data-report", READ_SECS);
+    let script = "return document.querySelector('[data-testid=count-usable]')?.dataset.value === '12'";
+    browser.wait_until("the classes are read in the place of the sample", READ_SECS, script, Vec::new());
     site.check_counts(&[("rows", 12), ("usable", 12)]);
     let shown = browser.text("data-report");
     assert!(shown.contains("images.zip") && shown.contains("blue") && shown.contains("green"), "{shown}");
+    label_images(&site);
     site.check_requests();
+}
+
+/// Two images more, of a class without a name: one is labeled by a key, seen again after a step back, and the labels are taken home.
+fn label_images(site: &Site) {
+    let browser = &site.browser;
+    browser.click("add-class");
+    let files = [90, 91].map(|number| site.file(&format!("new-{number}.png"), image(CLASSES[1].1, 1000 + number)));
+    browser.choose_files("class-files-3", &files);
+    wait_for_pictures(site, "class-3", 2);
+    browser.click("label-classes");
+    wait_for_text(site, "num-unlabeled", "2 images have no label");
+    click_when_ready(site, "label-rows");
+    wait_for_text(site, "labeling-place", "1 of 2");
+    wait_for_pictures(site, "labeling-image", 1);
+    axe::check(site, "images, labeled by keys");
+    press(site, "label-box", "2");
+    wait_for_text(site, "num-unlabeled", "1 image has no label");
+    wait_for_text(site, "labeling-counts", "green7");
+    click_when_ready(site, "labeling-undo");
+    wait_for_text(site, "num-unlabeled", "2 images have no label");
+    wait_for_text(site, "labeling-place", "1 of 2");
+    press(site, "label-box", "2");
+    wait_for_text(site, "num-unlabeled", "1 image has no label");
+    click_when_ready(site, "save-image-labels");
+    wait_for_text(site, "image-labels-note", "metadata.jsonl has 14 images");
 }

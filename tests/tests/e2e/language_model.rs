@@ -15,6 +15,8 @@ use hone_tests::browser::WebGpu;
 use hone_tests::texts;
 use serde_json::json;
 
+use crate::axe;
+use crate::device_loss::wait_for_loss;
 use crate::site::{READ_SECS, Site, check_losses, decoder_files};
 
 /// Largest difference of a loss between page and native.
@@ -99,6 +101,7 @@ fn cpu_end_to_end() {
         assert!(adapter.get(name).is_some_and(|bytes| !bytes.is_empty()), "the zip holds {name}");
     }
     assert!(browser.text("python-adapter").contains("AutoPeftModelForCausalLM"));
+    put_on(&site, &adapter, &written);
     check_natively(adapter, &written, &general);
     site.check_requests();
 }
@@ -122,6 +125,13 @@ fn webgpu_end_to_end() {
     let adapter = site.export_by("export-adapter");
     check_natively(adapter, &written, &[]);
     site.check_requests();
+
+    // At last the GPU is lost while a text is written.
+    browser.fail_gpu("lost", "generate");
+    browser.go_to("try");
+    browser.click("write");
+    wait_for_loss(&site);
+    assert!(!browser.has("ending-base") && !browser.has("ending-tuned"), "no text is whole");
 }
 
 #[test]
@@ -220,6 +230,7 @@ fn rate(site: &Site) {
     browser.wait_for("rating-text-2", READ_SECS);
     let verdict = || browser.text("rating-verdict");
     assert!(verdict().is_empty() && !browser.text("rating-pair").contains("before training"), "nobody is named");
+    axe::check(site, "texts, rated");
     let press = |key: &str, done: &str| {
         let script = "document.getElementById('rating-pair').dispatchEvent( \
             new KeyboardEvent('keydown', { key: arguments[0], bubbles: true, cancelable: true }))";
@@ -256,6 +267,39 @@ pub(crate) fn write(site: &Site) -> [String; 2] {
     browser.wait_for("ending-tuned", READ_SECS);
     assert!(browser.text("ending-base").contains("tokens"), "{}", browser.text("ending-base"));
     ["written-base", "written-tuned"].map(|id| browser.text(id))
+}
+
+/// The exported adapter is put on the model in the page, which writes what the run wrote; and is taken off again.
+fn put_on(site: &Site, adapter: &Folder, [base, tuned]: &[String; 2]) {
+    let browser = &site.browser;
+    let shown =
+        "return document.querySelector('[data-testid=model-ready]')?.textContent.includes(arguments[0]) ?? false";
+    let has_button = "return !!document.querySelector('[data-testid=take-adapter-off]') === arguments[0]";
+    assert!(!browser.has("take-adapter-off"));
+    site.choose_model(&[site.file("colours.zip", adapter.to_zip())]);
+    browser.wait_until("the adapter is on it", READ_SECS, shown, vec![json!("with-colours")]);
+    let said = browser.text("model-ready");
+    assert!(said.contains("A LoRA adapter of rank ") && said.contains("was added to local model"), "{said}");
+    writes(site, tuned);
+    browser.go_to("model");
+    browser.click("take-adapter-off");
+    browser.wait_until("it is taken off", READ_SECS, has_button, vec![json!(false)]);
+    writes(site, base);
+}
+
+/// Without a run the loaded model writes this after the prompt.
+fn writes(site: &Site, expected: &str) {
+    let browser = &site.browser;
+    browser.go_to("try");
+    browser.type_into("try-text", PROMPT);
+    let _ = browser.script("document.querySelector('[data-testid=sampling]').open = true", Vec::new());
+    browser.type_into("field-max_new_tokens", &MAX_NEW_TOKENS.to_string());
+    let can_write = "return document.querySelector('[data-testid=write]')?.disabled === false";
+    browser.wait_until("the model can write", READ_SECS, can_write, Vec::new());
+    browser.click("write");
+    let is_written = "return !!document.querySelector('[data-testid=ending-base]') && \
+        document.querySelector('[data-testid=written-base]')?.textContent === arguments[0]";
+    browser.wait_until("the answer is the same", READ_SECS, is_written, vec![json!(expected)]);
 }
 
 /// The exported adapter on the model, on the native CPU: the same letters, and the same losses of the general texts.

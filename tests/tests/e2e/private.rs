@@ -6,17 +6,20 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use hone_core::hub::sha256_hex;
-use hone_tests::browser::WebGpu;
+use hone_core::project::ProjectReader;
+use hone_tests::browser::{ENTER, WebGpu};
 use hone_tests::hub::Hub;
 use hone_tests::net_log::NetLog;
 use hone_tests::{paths, rows};
 use serde_json::json;
 
 use crate::hub::{ID, load};
+use crate::projects::wait_until_kept;
+use crate::rows::wait_for_text;
 use crate::site::{READ_SECS, Site, tiny_files};
 
 /// Names of what is marked.
-const MARKED: [&str; 4] = ["text", "label", "file name", "typed text"];
+const MARKED: [&str; 5] = ["text", "label", "file name", "typed text", "corrected label"];
 /// Files that the browser asks for by itself, for the tab and to install the page: no page hears of these.
 const BROWSER_FILES: [&str; 5] =
     ["favicon.svg", "manifest.webmanifest", "icon-192.png", "icon-512.png", "icon-maskable-512.png"];
@@ -75,6 +78,32 @@ fn read_log(path: &Path) -> NetLog {
     NetLog::read(path)
 }
 
+/// A row that the model gets wrong gets a label that is new, typed by keys; project and report are saved, and have the marks.
+fn take_work_home(site: &Site, file: &str, label: &str, corrected: &str) {
+    let browser = &site.browser;
+    browser.go_to("export");
+    browser.click("export-report");
+    let report = std::fs::read_to_string(browser.wait_for_download(".html", READ_SECS)).expect("the report is text");
+    assert!(report.contains(file) && report.contains(label), "{report}");
+
+    browser.go_to("evaluate");
+    let press = "document.querySelector('[data-testid=wrong-rows] tbody tr').cells[2].querySelector('button').click()";
+    let _ = browser.script(press, Vec::new());
+    let takes_keys = "return document.activeElement?.id === 'correct-box' && \
+        !document.activeElement.querySelector('[aria-disabled]')";
+    browser.wait_until("the box takes keys", READ_SECS, takes_keys, Vec::new());
+    browser.press(&format!("{corrected}{ENTER}"));
+    wait_for_text(site, "corrections", "1 label corrected");
+    wait_until_kept(site, corrected);
+
+    browser.go_to("model");
+    browser.wait_for("projects-panel", READ_SECS);
+    let _ = browser.script("document.querySelector('[data-testid=projects-panel]').open = true", Vec::new());
+    browser.click("save-project-1");
+    let saved = std::fs::File::open(browser.wait_for_download(".hone", READ_SECS)).expect("the project can be read");
+    assert_eq!(ProjectReader::open(saved).expect("a project file").name(), Some(file));
+}
+
 #[test]
 fn not_one_byte_of_marked_data_goes_out() {
     drop(tiny_files());
@@ -86,13 +115,15 @@ fn not_one_byte_of_marked_data_goes_out() {
     browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": KEEP_VIOLATIONS }));
     site.reload();
 
-    let [text, label, file, typed] = MARKED.map(mark);
+    let [text, label, file, typed, corrected] = MARKED.map(mark);
     load(&site, ID);
     browser.wait_for("model-ready", READ_SECS);
     site.choose_rows(&site.file(&format!("{file}.csv"), marked_rows(&text, &label)));
     browser.wait_for("data-report", READ_SECS);
     assert!(browser.text("data-report").contains(&label), "the marked class is there");
-    site.set_recipe(&[("num_train_epochs", "1"), ("batch_size", "8"), ("max_seq_length", "32")]);
+    // Hardly anything is learned, so that there is a label to correct.
+    let recipe = [("num_train_epochs", "1"), ("batch_size", "8"), ("learning_rate", "1e-7"), ("max_seq_length", "32")];
+    site.set_recipe(&recipe);
     site.start();
     site.finish();
     site.evaluate("accuracy");
@@ -100,6 +131,7 @@ fn not_one_byte_of_marked_data_goes_out() {
     assert!(site.try_text(&format!("rain and wind {typed}")).iter().any(|(class, _)| *class == label));
     let config = site.export().get("config.json").map(<[u8]>::to_vec).expect("the model leaves for the downloads");
     assert!(String::from_utf8_lossy(&config).contains(&label), "and knows the marked class");
+    take_work_home(&site, &file, &label, &corrected);
 
     // Nothing was stopped by the policy, neither in the page nor (by the console) in the worker.
     assert_eq!(browser.script("return window.__violations", Vec::new()), json!([]));
@@ -119,7 +151,7 @@ fn not_one_byte_of_marked_data_goes_out() {
     drop(site);
     let log = read_log(&log);
     assert!(log.holds(&in_address) && log.holds(&in_body), "the log holds what is sent");
-    for (name, mark) in MARKED.iter().zip([&text, &label, &file, &typed]) {
+    for (name, mark) in MARKED.iter().zip([&text, &label, &file, &typed, &corrected]) {
         assert!(!log.holds(mark), "the marked {name} went out");
     }
 

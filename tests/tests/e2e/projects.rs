@@ -7,7 +7,7 @@ use hone_tests::browser::WebGpu;
 use serde_json::json;
 
 use crate::axe;
-use crate::kept_run::{reload, same_end, shown, wait_until_saved, wait_until_saved_whole};
+use crate::kept_run::{RECIPE, reload, same_end, shown, wait_until_saved, wait_until_saved_whole};
 use crate::site::{READ_SECS, Site};
 
 /// All that is written of projects, as one text.
@@ -150,12 +150,7 @@ fn without_private_files_a_run_goes_on_from_the_database() {
     site.reload();
     site.load_tiny();
     site.load_rows(60);
-    site.set_recipe(&[
-        ("num_train_epochs", "30"),
-        ("batch_size", "8"),
-        ("learning_rate", "1e-3"),
-        ("max_seq_length", "32"),
-    ]);
+    site.set_recipe(RECIPE);
     site.start();
     let uninterrupted = shown(&site);
     wait_until_saved_whole(&site);

@@ -13,7 +13,7 @@ const ANSWER_MS: f64 = 100.0;
 const TICK_MS: f64 = 20.0;
 
 /// Seconds of measuring.
-const MEASURE: Duration = Duration::from_secs(10);
+const MEASURE: Duration = Duration::from_secs(5);
 
 /// Gaps between the ticks of a clock in the page, in milliseconds: the one of 99 in a hundred, and the longest.
 fn gaps(site: &Site) -> (f64, f64) {

@@ -125,6 +125,37 @@ fn check_findings(site: &Site) {
     click_when_ready(site, "rows-undo");
     wait_for_total(site, 4);
     wait_for_finding(site, LEAKS, 2);
+
+    // The mail address is read as what it is, and as it stands again.
+    press_finding(site, "mend-personal-data");
+    wait_for_finding(site, "personal-data", 0);
+    assert!(browser.text("data-notes").contains("1 row is read with personal data replaced"));
+    click_when_ready(site, "undo-cleaning");
+    wait_for_finding(site, "personal-data", 1);
+    let focused = browser.script("return document.activeElement?.id", Vec::new());
+    assert_eq!(focused, "findings-title", "the button went with what it undid");
+    merge_a_label(site);
+}
+
+/// The rows of a label are read as those of another one, which has them all then, until that is taken back.
+fn merge_a_label(site: &Site) {
+    let browser = &site.browser;
+    let classes = |words: &str| {
+        let script = "return document.querySelector('[data-testid=data-report]')?.textContent.includes(arguments[0])";
+        browser.wait_until(&format!("there are {words}"), READ_SECS, script, vec![json!(words)]);
+    };
+    let [from, to] = [rows::LABELS[0], rows::LABELS[1]];
+    take_filters_away(site, 46);
+    browser.select("rows-label", from);
+    wait_for_total(site, 18);
+    browser.type_into("rows-new-name", to);
+    click_when_ready(site, "rows-rename");
+    wait_for_total(site, 18 + 15);
+    classes("2 classes");
+    assert!(browser.text("rows-note").contains("drawn"), "{}", browser.text("rows-note"));
+    click_when_ready(site, "rows-undo");
+    wait_for_total(site, 15);
+    classes("3 classes");
 }
 
 #[test]

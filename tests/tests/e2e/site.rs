@@ -67,6 +67,12 @@ impl Site {
         Self::open_with(webgpu, None)
     }
 
+    /// As [`Self::open`], in a browser with a camera of its own, which nobody is asked about.
+    pub(crate) fn open_with_camera() -> Option<Self> {
+        let camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"].map(str::to_owned);
+        Self::open_in(WebGpu::Absent, None, 1, None, &camera)
+    }
+
     /// As [`Self::open`], with no other browser beside it: for what is measured.
     pub(crate) fn open_alone(webgpu: WebGpu) -> Option<Self> {
         Self::open_in(webgpu, None, MAX_BROWSERS, None, &[])

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hone_core::splitmix64::SplitMix64;
 use hone_tests::browser::WebGpu;
 
-use crate::device_loss::lose_device;
+use crate::device_loss::{kill_worker, lose_device};
 use crate::kept_run::{reload, shown, wait_until_saved};
 use crate::site::{DEVICE_SECS, READ_SECS, Site};
 
@@ -113,11 +113,7 @@ impl<'a> Victim<'a> {
         match cut {
             Cut::Reload => reload(self.site),
             Cut::Kill => {
-                // The page hears of it as of a worker that a browser ends.
-                let kill = "const worker = window.__workers.at(-1); worker.terminate(); \
-                    worker.dispatchEvent(new ErrorEvent('error', { message: 'it was killed' }))";
-                let _ = browser.script(kill, Vec::new());
-                browser.wait_for_problem(READ_SECS);
+                kill_worker(self.site);
                 browser.click("restart-worker");
                 self.site.wait_for_device();
             }

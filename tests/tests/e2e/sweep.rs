@@ -1,4 +1,4 @@
-//! A learning rate is found, and a sweep of two rates on two folds outlives its page: it goes on after a reload, says which settings are
+//! A learning rate is found, and a sweep of three rates on two folds outlives its page: it goes on after a reload, says which settings are
 //! best, and leaves runs that are kept.
 
 use hone_tests::browser::WebGpu;
@@ -13,6 +13,9 @@ use crate::whole_path::open;
 /// Runs of a second or less.
 const RECIPE: &[(&str, &str)] =
     &[("num_train_epochs", "2"), ("batch_size", "8"), ("learning_rate", "5e-4"), ("max_seq_length", "32")];
+
+/// Rates that are tried.
+const RATES: [&str; 3] = ["1e-3", "3e-4", "1e-4"];
 
 /// Presses a button once nothing keeps it waiting.
 fn press(site: &Site, id: &str) {
@@ -43,7 +46,7 @@ fn a_sweep_outlives_its_page_and_says_which_settings_are_best() {
         assert!(found.contains(&browser.held("field-learning_rate")), "{found}");
     }
 
-    // Two folds instead of the five that are set up, and two rates.
+    // Two folds instead of the five that are set up, and three rates.
     browser.go_to("data");
     browser.click("set-up-folds");
     let shown = "return location.hash === '#recipe' && document.activeElement?.id === 'page-title'";
@@ -52,13 +55,13 @@ fn a_sweep_outlives_its_page_and_says_which_settings_are_best() {
     browser.type_into("sweep-folds", "2");
     browser.select("sweep-setting", "learning_rate");
     browser.click("sweep-add");
-    browser.type_into("sweep-values-learning_rate", "1e-3, 1e-4");
+    browser.type_into("sweep-values-learning_rate", &RATES.join(", "));
     let plan = browser.text("sweep-plan");
-    assert!(plan.starts_with("4 runs (2 trials of 2 runs each), 8 epochs in all: "), "{plan}");
+    assert!(plan.starts_with("6 runs (3 trials of 2 runs each), 12 epochs in all: "), "{plan}");
     press(&site, "sweep-start");
 
     // Stopped after a run, and gone on with by another page.
-    let one_is_done = "return /^[1-4] of 4 /.test(document.querySelector('[data-testid=sweep-progress]')?.textContent) || \
+    let one_is_done = "return /^[1-6] of 6 /.test(document.querySelector('[data-testid=sweep-progress]')?.textContent) || \
         document.querySelector('[data-testid=sweep-problem], [data-testid=problem-message]')?.textContent || false";
     let done = browser.wait_until("a run of the sweep is done", TRAIN_SECS, one_is_done, Vec::new());
     assert_eq!(done, true, "the sweep goes on");
@@ -73,20 +76,20 @@ fn a_sweep_outlives_its_page_and_says_which_settings_are_best() {
     press(&site, "sweep-go-on");
     browser.wait_for("sweep-start", TRAIN_SECS); // another can be started: this one is over
 
-    // Mean and spread of both, the best of which comes into the recipe.
-    let means = [0, 1].map(|trial| browser.number(&format!("sweep-mean-{trial}")));
+    // Mean and spread of each, the best of which comes into the recipe.
+    let means = [0, 1, 2].map(|trial| browser.number(&format!("sweep-mean-{trial}")));
     assert!(means.iter().all(|mean| mean.is_finite()), "{means:?}");
     let table = browser.text("sweep-table");
     assert!(table.contains("Standard deviation") && table.contains('±') && table.contains("(best)"), "{table}");
     assert!(browser.has("sweep-chart"));
     axe::check(&site, "recipe, a sweep");
     browser.click("use-best");
-    let best = if means[0] <= means[1] { "1e-3" } else { "1e-4" };
-    assert_eq!(browser.held("field-learning_rate"), best, "the lower loss: {means:?}");
+    let best = (0..RATES.len()).min_by(|a, b| means[*a].total_cmp(&means[*b])).expect("there are some");
+    assert_eq!(browser.held("field-learning_rate"), RATES[best], "the lowest loss: {means:?}");
 
     // Each is a run as any other, on rows that are shared out by its fold.
     browser.go_to("train");
-    let runs = "return document.querySelectorAll('tr[data-testid^=run-]').length >= 4";
+    let runs = "return document.querySelectorAll('tr[data-testid^=run-]').length >= 6";
     browser.wait_until("the runs are kept", READ_SECS, runs, Vec::new());
     let note = browser.held("note-1");
     assert!(note.starts_with("Sweep: Learning rate 1e-3, fold 1 of 2"), "{note}");

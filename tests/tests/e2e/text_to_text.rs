@@ -12,6 +12,7 @@ use hone_tests::dates::{self, MAX_NEW_TOKENS, PREFIX, ROWS};
 use serde_json::{Value, json};
 
 use crate::axe;
+use crate::device_loss::wait_for_loss;
 use crate::site::{READ_SECS, Site, check_losses, t5_files};
 
 pub(crate) const RECIPE: &[(&str, &str)] = &[
@@ -48,6 +49,7 @@ fn cpu_end_to_end() {
     axe::check(&site, "text to text, evaluate");
     let greedy = write(&site, 1);
     let beams = write(&site, 4);
+    check_whole_file(&site, &beams[1]);
     axe::check(&site, "text to text, try");
     let adapter = site.export_by("export-adapter");
     for name in ["adapter_config.json", "adapter_model.safetensors", "README.md", "tokenizer.json"] {
@@ -93,6 +95,11 @@ fn webgpu_end_to_end() {
     let written = write(&site, 1);
     check_natively(site.export_by("export-adapter"), &[(1, written)]);
     site.check_requests();
+
+    // At last the GPU is lost while a model is loaded: it is not said to be there.
+    site.browser.fail_gpu("lost", "load_model");
+    site.choose_model(&t5_files());
+    wait_for_loss(&site);
 }
 
 #[test]
@@ -214,6 +221,20 @@ pub(crate) fn write(site: &Site, num_beams: u32) -> [String; 2] {
     browser.wait_for("ending-tuned", READ_SECS);
     assert!(browser.text("ending-base").contains("The model ended it."), "{}", browser.text("ending-base"));
     ["written-base", "written-tuned"].map(|id| browser.text(id))
+}
+
+/// A file of sources comes back with what the trained model makes of each, by the settings that were typed.
+fn check_whole_file(site: &Site, written: &str) {
+    let browser = &site.browser;
+    crate::whole_path::open(site, "label-panel");
+    browser.choose_files("label-file", &[site.file("sources.csv", format!("id,source\n7,\"{TEXT}\"\n"))]);
+    browser.wait_for("label-source-column", READ_SECS);
+    browser.click("label-run");
+    browser.wait_for("labeled", READ_SECS);
+    let saved = browser.wait_for_download("sources-written.csv", READ_SECS);
+    let saved = std::fs::read_to_string(saved).expect("it was saved");
+    assert!(saved.starts_with(&format!("id,source,generated,finish_reason\n7,\"{TEXT}\",")), "{saved}");
+    assert!(saved.contains(written.trim()), "{written:?} is not in {saved}");
 }
 
 /// The exported adapter on the model, on the native CPU: what was chosen on the page is in its job, and it writes the same.

@@ -45,6 +45,8 @@ fn edits_are_undone_and_redone() {
 
     // A field: all that is typed into it is one step.
     browser.go_to("recipe");
+    let said = browser.text("laid-preset");
+    assert!(said.contains("Few rows") && said.contains("training rows"), "{said}");
     let before = browser.held("field-learning_rate");
     wait_for_step(&site, "undo", "Undo: Training file rows.csv");
     browser.type_into("field-learning_rate", "5e-5");

@@ -12,6 +12,8 @@ use hone_core::task::{DataReport, Prediction, ReportDetail, TaskInput};
 use hone_tests::browser::WebGpu;
 use hone_tests::{paths, rows};
 
+use crate::axe;
+use crate::device_loss::wait_for_loss;
 use crate::site::{READ_SECS, Site, check_losses};
 
 /// Largest difference of a probability between page and native. The page shows them to four digits.
@@ -35,6 +37,14 @@ fn webgpu_end_to_end() {
     let Some(site) = Site::open(WebGpu::Software) else { return };
     assert!(site.browser.text("device-chip").contains("WebGPU"), "{}", site.browser.text("device-chip"));
     walk_the_path(&site);
+
+    // At last the GPU is lost in the first step of another run.
+    site.browser.fail_gpu("lost", "train");
+    site.browser.go_to("train");
+    site.browser.click("start");
+    wait_for_loss(&site);
+    let phase = site.browser.text("phase");
+    assert!(phase.contains("Failed") && !site.browser.has("run-finished"), "{phase}");
 }
 
 #[test]
@@ -118,6 +128,9 @@ fn check_labeled_file(site: &Site, shown: &[Vec<(String, f64)>]) {
         assert!(row.starts_with(&format!("{n},{},=own,{},", TEXTS[n], best.0)), "{row} and {best:?}");
     }
     assert_eq!(rows.lines().count(), 3);
+    if site.backend() == "cpu" {
+        axe::check(site, "try, a whole file labeled");
+    }
 }
 
 /// The page's report is the one that the native library writes.

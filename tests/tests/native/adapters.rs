@@ -3,7 +3,7 @@
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS};
+use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, unzip_adapter};
 use hone_core::config::{
     ExportFormat, JOB_FILE, Job, LoraConfig, Method, ModelSource, Pooling, ReadOptions, RunConfig, SplitConfig,
 };
@@ -71,8 +71,16 @@ fn a_classifiers_adapter_brings_its_labels_and_its_settings() {
 
         let mut again = loaded();
         assert!(again.model_labels().is_empty(), "the base has a fresh head");
-        again.load_adapter(adapter.clone()).expect("it fits a base that knows no labels");
+        // As the page saves one, and takes it again.
+        let adapter = unzip_adapter(&adapter.to_zip()).expect("a zip").expect("with an adapter");
+        again.load_adapter(adapter).expect("it fits a base that knows no labels");
         assert_eq!(again.model_labels(), rows::LABELS);
+        let notes = again.adapter_notes();
+        assert!(
+            notes[0].starts_with("a LoRA adapter of rank 4 (alpha ") && notes[0].contains(" was added to "),
+            "{notes:?}"
+        );
+        assert!(notes[1..].iter().all(|note| !note.contains("names")), "the base is the one that it names: {notes:?}");
         assert_same(&answers(&mut again), &expected);
 
         let merged = export(&mut again, ExportFormat::Merged);

@@ -187,7 +187,7 @@ fn fresh_layers_begin_as_transformers_draws_them() {
         let wishes = ModelChanges { keep_layers: vec![0], add_layers: 1, add_tokens: Vec::new() };
         let (changed, _) = reshape(&base, &wishes, 1).expect("a fresh layer can be added");
         let changed = PretrainedModel::open(changed).expect("what leaves is whole");
-        let file = WeightFile::open(WEIGHTS, changed.folder.get(WEIGHTS).expect("it has weights")).expect("whole");
+        let file = WeightFile::open_in(&changed.folder, [WEIGHTS]).expect("whole");
         let of = |key: &str| file.read(key).expect("numbers").unwrap_or_else(|| panic!("no {key}")).values;
         let norm = of(&format!("model.layers.1.{norm}.weight"));
         assert!(norm.iter().all(|&value| value == fresh), "{name}: {norm:?}");

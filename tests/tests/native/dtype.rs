@@ -94,7 +94,11 @@ impl ModuleVisitor for Held {
 fn held(fixture: &str, method: Method) -> Held {
     let device = Device::flex().autodiff();
     let pretrained = PretrainedModel::open(paths::read_folder(&paths::fixture(fixture))).expect("the fixture is whole");
-    let head = if fixture == "tiny_decoder" { HeadKind::CausalLm } else { HeadKind::Sequence };
+    let head = match fixture {
+        "tiny_decoder" => HeadKind::CausalLm,
+        "tiny_t5" => HeadKind::Seq2seqLm,
+        _ => HeadKind::Sequence,
+    };
     let (mut model, _) = pretrained.build(head, Pooling::Cls, 3, 1, &device).expect("the weights fit");
     if method == Method::Lora {
         let lora = LoraConfig { r: 4, ..LoraConfig::default() };
@@ -119,6 +123,25 @@ fn frozen_matrices_are_held_in_two_bytes_and_the_rest_in_four() {
         let found = held(fixture, Method::Full);
         assert_eq!((found.frozen, found.trained_bytes), (0, 4 * found.trained), "{fixture}");
     }
+}
+
+/// What goes into the last layer of a block of T5 leaves the range of f16, and `transformers` keeps that layer in f32, too.
+#[test]
+fn the_last_layer_of_a_t5_block_stays_in_four_bytes() {
+    let folder = paths::read_folder(&paths::fixture("tiny_t5"));
+    let file = WeightFile::open_in(&folder, [WEIGHTS]).expect("it is whole");
+    let [mut halves, mut wholes, mut last_layers] = [0_usize; 3];
+    for name in file.names() {
+        let tensor = file.read(name).expect("plain numbers").expect("it is there");
+        let is_last = name.ends_with(".DenseReluDense.wo.weight");
+        let is_half = tensor.shape.len() == 2 && !is_last;
+        last_layers += usize::from(is_last);
+        *(if is_half { &mut halves } else { &mut wholes }) += tensor.values.len();
+    }
+    assert_eq!(last_layers, 4, "two in the encoder, two in the decoder");
+    let found = held("tiny_t5", Method::Lora);
+    assert_eq!((found.frozen, found.frozen_bytes), (halves + wholes, 2 * halves + 4 * wholes));
+    assert_eq!(found.trained_bytes, 4 * found.trained);
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn logits_in_half_precision_are_close() {
 }
 
 /// A small model of fresh weights with the tiny encoder's tokenizer.
-fn small(model_type: &str) -> Folder {
+pub(crate) fn small(model_type: &str) -> Folder {
     let mut folder = paths::read_folder(&paths::fixture("tiny_encoder"));
     let embedding_size = if model_type == "deberta-v2" { 32 } else { 24 };
     let json = json!({

@@ -1,12 +1,12 @@
-//! What is learned of labels in seconds, with a real encoder: the quick baseline beats always giving one label, and labels that were
-//! changed on purpose are found.
+//! What is learned of labels, with a real encoder: the quick baseline beats always giving one label, and labels that were changed on
+//! purpose are found, before any training and by a run.
 
 use futures_lite::future::block_on;
 use hone_core::config::{ReadOptions, RunConfig, SplitConfig};
 use hone_core::event::Split;
 use hone_core::task::{LabelErrors, QuickBaseline, QuickMethod, Task};
-use hone_tests::classes::{files, loaded};
-use hone_tests::rows;
+use hone_tests::classes::{files, loaded, repeatable_run};
+use hone_tests::{rows, texts};
 
 const ROWS: usize = 300;
 
@@ -78,6 +78,32 @@ fn labels_that_were_changed_are_found_and_hardly_any_other() {
     let suggested =
         errors.iter().filter(|error| is_planted(error.row - 2)).all(|error| error.suggested == truth(error.row));
     assert!(suggested, "{found:?}");
+}
+
+#[test]
+fn a_run_tells_which_labels_of_its_held_out_rows_are_wrong() {
+    let mut session = loaded();
+    let split = SplitConfig { valid_fraction: 0.3, test_fraction: 0.2 };
+    let run = RunConfig { split, num_train_epochs: 3, ..repeatable_run() };
+    session.load_data(files(planted()), &ReadOptions::default(), &run).expect("labeled rows");
+    let goes_on = async |_: usize, _: usize| true;
+    let error = block_on(session.label_errors_of_run(goes_on)).expect_err("nothing was trained").to_string();
+    assert_eq!(error, "nothing has been trained");
+    session.start(run).expect("it starts");
+    let _ = texts::drain(&mut session);
+    let at_once = async |_: usize, _: usize| false;
+    assert_eq!(block_on(session.label_errors_of_run(at_once)).expect("it was ended"), None);
+    let mut told = Vec::new();
+    let show = async |done: usize, total: usize| {
+        told.push((done, total));
+        true
+    };
+    let found = block_on(session.label_errors_of_run(show)).expect("it looks").expect("nobody ended it");
+    assert_eq!((found.num_rows, found.num_folds, told.last()), (150, None, Some(&(150, 150))), "{told:?}");
+    assert!(found.errors.iter().all(|error| error.split != Split::Train && error.file == Split::Train), "{found:?}");
+    let hits = found.errors.iter().filter(|error| is_planted(error.row - 2)).count();
+    assert!(hits > 0 && hits * 2 >= found.errors.len(), "most of those that it names were planted: {found:?}");
+    assert!(found.notes[0].contains("not cross-validated"), "{:?}", found.notes);
 }
 
 #[test]

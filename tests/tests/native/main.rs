@@ -11,6 +11,7 @@ mod copies;
 mod decoder_heads;
 mod decoders;
 mod dtype;
+mod encoder_heads;
 mod encoders;
 mod fuzz;
 mod gpu_matmul;

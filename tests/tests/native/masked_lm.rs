@@ -18,7 +18,7 @@ use hone_tests::{paths, texts};
 pub(crate) const THINGS: [&str; 5] = ["day", "house", "man", "word", "night"];
 
 /// A text of short sentences that are all made alike.
-fn prose() -> DataFiles {
+pub(crate) fn prose() -> DataFiles {
     let adjectives = ["good", "great", "kind", "dark"];
     let sentence = |n: usize| {
         let (thing, other) = (THINGS[n % 5], THINGS[n / 5 % 5]);

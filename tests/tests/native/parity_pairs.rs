@@ -20,6 +20,15 @@ fn t5_agrees_on_the_cpu() {
     check_all(&Golden::tiny("t5_gated_tiny"), &devices::cpu());
 }
 
+/// The golden that the project was given, whose batches, weights and sizes are others (`copy_given.py`). It has no label smoothing, and
+/// its greedy text is padding alone.
+#[test]
+fn the_given_t5_agrees_on_the_cpu() {
+    let golden = Golden::tiny("t5_given");
+    golden.check_whole(&devices::cpu());
+    golden.check_gradients(Pass::Checkpointed, &devices::cpu());
+}
+
 /// transformers' `MT5ForConditionalGeneration` gives the golden's logits with its weights (`make_seq2seq.py`, `check_mt5`).
 #[test]
 fn mt5_agrees_on_the_cpu() {

@@ -1,6 +1,6 @@
 //! An exported folder loads in `transformers`, and a classifier's adapter in PEFT, and gives the same probabilities within
 //! 1e-4 on 50 texts, or on images; what turns texts into others writes the same there, token by token and with beams; and the
-//! golden of every architecture, loaded and written by Hone, gives the golden's logits there.
+//! golden of every architecture, and of every kind of adapter, loaded and written by Hone, gives the golden's logits there.
 //!
 //! Runs where Python has transformers and torch (`HONE_PYTHON` names another interpreter); skips loudly elsewhere.
 
@@ -9,7 +9,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::checkpoint::{PretrainedModel, export_folder};
+use hone_core::checkpoint::{PretrainedModel, export_adapter, export_folder, load_adapter, lora_of_adapter};
 use hone_core::config::{ExportFormat, Job, LoraConfig, Method, ModelSource, Pooling, ReadOptions, RunConfig};
 use hone_core::data::DataFiles;
 use hone_core::folder::Folder;
@@ -189,6 +189,44 @@ fn exports_of_every_architecture_give_the_goldens_logits_in_transformers() {
         paths::write_folder(&folder, &export);
         let golden = paths::fixture(name).join("fixture.safetensors");
         let said = python::run(&python, "tests/python/check_export.py", &[&export, &golden]);
+        assert!(said.contains("logits within"), "{name}: {said}");
+    }
+}
+
+/// Adapters of PEFT's, which Hone reads and writes: the names of what they hold are then Hone's.
+const ADAPTERS: [(&str, &str); 9] = [
+    ("phi3_lora", "phi3_tiny"),
+    ("gemma3_lora", "gemma3_tiny"),
+    ("llama_cls_lora", "llama_cls_tiny"),
+    ("albert_pair_lora", "albert_pair_tiny"),
+    ("deberta_v2_pair_lora", "deberta_v2_pair_tiny"),
+    ("mpnet_ner_lora", "encoder_heads/mpnet_ner"),
+    ("modernbert_ner_lora", "encoder_heads/modernbert_ner"),
+    ("vit_lora", "vit_tiny"),
+    ("t5_lora", "t5_tiny"),
+];
+
+#[test]
+fn exported_adapters_of_every_kind_give_the_goldens_logits_in_peft() {
+    let Some(python) = python::with("peft, transformers, torch") else { return };
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let device = Device::flex();
+    for (name, base) in ADAPTERS {
+        let pretrained = PretrainedModel::open(with_tokenizer(base)).expect("the fixture is whole");
+        let (head, labels) = (pretrained.config.head_kind(), pretrained.config.labels.clone());
+        let built = pretrained.build(head, Pooling::Cls, labels.len(), 0, &device);
+        let (model, _) = built.expect("the weights fit");
+        let adapter = paths::read_folder(&paths::fixture(name).join("adapter"));
+        let model = load_adapter(&pretrained.config, model, &adapter, &device).expect("it fits");
+        let lora = lora_of_adapter(&pretrained.config, &model, &adapter).expect("it is read once more");
+        let run = RunConfig { method: Method::Lora, lora, ..RunConfig::default() };
+        let job = Job::new(ModelSource::Local { name: base.into() }, None, ReadOptions::default(), run);
+        let folder = block_on(export_adapter(&pretrained, &model, &labels, &job, None)).expect("it exports");
+        let export = temporary.path().join(name);
+        paths::write_folder(&folder, &export);
+        let (golden, base) = (paths::fixture(name).join("fixture.safetensors"), paths::fixture(base));
+        let arguments = [&export, &golden, Path::new("--base"), &base];
+        let said = python::run(&python, "tests/python/check_export.py", &arguments);
         assert!(said.contains("logits within"), "{name}: {said}");
     }
 }

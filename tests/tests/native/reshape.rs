@@ -60,7 +60,7 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 
 /// A tensor of the weights in a folder, which may be those of a bare model.
 fn weight(folder: &Folder, key: &str) -> Vec<f32> {
-    let file = WeightFile::open(WEIGHTS, folder.get(WEIGHTS).expect("it has weights")).expect("whole");
+    let file = WeightFile::open_in(folder, [WEIGHTS]).expect("whole");
     let names = [key, key.trim_start_matches("bert.")];
     let name = names.into_iter().find(|name| file.has(name)).unwrap_or_else(|| panic!("no {key}"));
     file.read(name).expect("numbers").expect("it is there").values

@@ -35,7 +35,7 @@ fn run() -> RunConfig {
 }
 
 /// A hundred and thirty-two pairs of sentences about the same two things.
-fn pairs() -> DataFiles {
+pub(crate) fn pairs() -> DataFiles {
     let things = ["bread", "soup", "song", "drum", "rain", "storm", "house", "word", "night", "day", "salt", "piano"];
     let pairs = (0..12).flat_map(|first| (0..12).map(move |second| (first, second)));
     let pairs = pairs.filter(|(first, second)| first != second);

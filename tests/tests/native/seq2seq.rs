@@ -4,7 +4,7 @@
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::checkpoint::{ADAPTER_CONFIG, WEIGHTS, WeightFile};
+use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, WEIGHTS, WeightFile};
 use hone_core::config::{Dtype, ExportFormat, LoraConfig, Method, ModelSource, ReadOptions, RunConfig};
 use hone_core::event::{Split, TrainEvent};
 use hone_core::folder::Folder;
@@ -92,6 +92,27 @@ fn an_adapter_is_trained_exported_and_loaded_again() {
         let given = session.prompt_format().prompt("May 1st, 2001");
         assert_eq!(given, Some([PREFIX, "May 1st, 2001"].concat()), "a text is given as in training");
     }
+}
+
+#[test]
+fn an_adapter_with_magnitudes_is_exported_and_loaded_again() {
+    let lora = LoraConfig { use_dora: true, ..run().lora };
+    let (mut session, _) = trained(&RunConfig { lora, ..run() });
+    let [base, tuned] = test_losses(&mut session);
+    assert!(tuned < 0.8 * base, "the loss was {base} and is {tuned}");
+    let tuned = written(&mut session, Weights::Tuned);
+
+    let [adapter, merged] = [ExportFormat::Adapter, ExportFormat::Merged].map(|format| exported(&mut session, format));
+    let settings: Value = serde_json::from_slice(adapter.get(ADAPTER_CONFIG).expect("it has settings")).expect("JSON");
+    assert!(settings["use_dora"] == true && settings["task_type"] == "SEQ_2_SEQ_LM", "{settings}");
+    let weights = WeightFile::open_in(&adapter, [ADAPTER_WEIGHTS]).expect("it is whole");
+    let named = |end: &str| weights.names().filter(|name| name.ends_with(end)).count();
+    assert!(named("lora_magnitude_vector") > 0 && named("lora_magnitude_vector") == named("lora_A.weight"));
+
+    let mut again = open(model());
+    again.load_adapter(adapter).expect("its own adapter fits");
+    assert_eq!(written(&mut again, Weights::Tuned), tuned, "adapter");
+    assert_eq!(written(&mut open(merged), Weights::Base), tuned, "merged");
 }
 
 /// Tensors of a folder that are not those of the fixture; and how many there are.

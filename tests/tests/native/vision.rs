@@ -6,8 +6,8 @@ use burn::tensor::{Device, FloatDType};
 use futures_lite::future::block_on;
 use hone_core::batch::BatchInputs;
 use hone_core::checkpoint::{
-    ADAPTER_CONFIG, ADAPTER_WEIGHTS, HostTensor, PretrainedModel, WEIGHTS, WeightFile, export_adapter, export_folder,
-    load_adapter, lora_of_adapter, reshape,
+    ADAPTER_CONFIG, ADAPTER_WEIGHTS, HostTensor, ModelReader, PretrainedModel, WEIGHTS, WeightFile, export_adapter,
+    export_folder, load_adapter, lora_of_adapter, reshape,
 };
 use hone_core::config::{Job, Method, ModelChanges, ModelSource, Pooling, ReadOptions, RunConfig};
 use hone_core::folder::Folder;
@@ -26,6 +26,12 @@ const HALF: f32 = 2e-2;
 #[test]
 fn vit_agrees_on_the_cpu() {
     Golden::tiny("vit_tiny").check_whole_and_parts(&devices::cpu());
+}
+
+/// The golden that the project was given, of another size and with five labels (`copy_given.py`).
+#[test]
+fn the_given_vit_agrees_on_the_cpu() {
+    Golden::tiny("vit_given").check_whole(&devices::cpu());
 }
 
 #[test]
@@ -111,8 +117,7 @@ fn job(run: RunConfig) -> Job {
 }
 
 fn tensors(folder: &Folder, file: &str) -> Vec<(String, HostTensor)> {
-    let bytes = folder.get(file).expect("it has weights");
-    let file = WeightFile::open(file, bytes).expect("it is whole");
+    let file = WeightFile::open_in(folder, [file]).expect("it is whole");
     let tensor = |name: &str| (name.to_owned(), file.read(name).expect("plain numbers").expect("it is there"));
     file.names().map(tensor).collect()
 }
@@ -252,4 +257,24 @@ fn sizes_that_are_not_those_of_the_file_are_named() {
         let error = PretrainedModel::open(wrong).expect_err("they do not belong together").to_string();
         assert!(error.contains(word), "{name} {field}: {error}");
     }
+}
+
+#[test]
+fn images_of_another_size_than_the_models_need_a_model_that_interpolates() {
+    let with_images_of_24 = |name: &str| {
+        let mut folder = folder(name);
+        let file = folder.get("preprocessor_config.json").expect("it has one");
+        let mut config: Value = serde_json::from_slice(file).expect("JSON");
+        let field = if config["do_center_crop"] == true { "crop_size" } else { "size" };
+        config[field] = json!({ "height": 24, "width": 24 });
+        folder.insert("preprocessor_config.json", config.to_string());
+        PretrainedModel::open(folder)
+    };
+    let error = with_images_of_24("vit_tiny").expect_err("it has positions for 16 x 16 pixels").to_string();
+    let said =
+        "preprocessor_config.json makes images of 24 x 24 pixels (height x width), but config.json says image_size 16";
+    assert!(error.starts_with(said) && error.contains("write 16 in the one, or 24 in the other"), "{error}");
+    let dinov2 = with_images_of_24("dinov2_tiny").expect("its class interpolates the table whatever the size");
+    let ModelReader::Images(processor) = &dinov2.reader else { panic!("it reads images") };
+    assert_eq!(processor.size(), [24, 24], "config.json says 15");
 }

@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn imports_that_run_upwards_are_named_with_both_rooms() {
         wrong("core/src/data/split.rs", "use crate::{\n    config,\n    model::bert,\n};\n", 3, ["data", "model"]);
-        wrong("core/src/tokenizer/jinja.rs", "\nuse crate::data::Turn;\n", 2, ["tokenizer", "data"]);
+        wrong("core/src/tokenizer/conversation.rs", "\nuse crate::data::Turn;\n", 2, ["tokenizer", "data"]);
         wrong("core/src/batch.rs", "use crate::nn::SeqLayout;\n", 1, ["batch", "nn"]);
         wrong("core/src/kernels/cpu/adamw.rs", "fn f() { crate::optim::step() }\n", 1, ["kernels", "optim"]);
         wrong("core/src/device_check.rs", "use crate::session::protocol::X;\n", 1, ["device_check", "session"]);
@@ -175,7 +175,7 @@ mod tests {
         let tests = "#[cfg(test)]\nmod tests {\n    use crate::session;\n    fn f() {}\n}\n";
         fine("core/src/nn/linear.rs", tests);
         wrong("core/src/nn/linear.rs", &format!("{tests}use crate::session;\n"), 6, ["nn", "session"]);
-        fine("core/src/data/examples/tests.rs", "use crate::session;\n");
+        fine("core/src/data/findings/tests.rs", "use crate::session;\n");
     }
 
     #[test]

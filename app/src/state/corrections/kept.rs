@@ -10,7 +10,7 @@ use leptos::prelude::*;
 
 use super::made::{AnswerKind, Correction, Rescored};
 use super::{CorrectionsState, Store};
-use crate::browser;
+use crate::{browser, format};
 
 /// Kinds as numbers: a build that adds one puts it last.
 const KINDS: [AnswerKind; 6] = [
@@ -36,7 +36,7 @@ fn number_of_kind(kind: AnswerKind) -> u8 {
     KINDS.iter().zip(0..).find(|(one, _)| **one == kind).map_or(u8::MAX, |(_, number)| number)
 }
 
-/// The kind of a number; `None` where another build knows more kinds.
+/// The kind of a number; `None` of one that only another build knows.
 fn kind_of(number: u8) -> Option<AnswerKind> {
     KINDS.get(usize::from(number)).copied()
 }
@@ -53,10 +53,19 @@ fn write(made: &[Correction], first: Option<(&Rescored, u32)>) -> Written {
     (made.iter().map(correction).collect(), first)
 }
 
-/// What was written. Runs that came in a project file have other numbers here than `renamed` says they had there. What another build
-/// knows a kind for is left out: its edits of rows stay.
-fn read((made, first): Written, renamed: &[RenamedRun]) -> (Vec<Correction>, Option<(Rescored, u32)>) {
+/// What was read.
+struct KeptCorrections {
+    made: Vec<Correction>,
+    first: Option<(Rescored, u32)>,
+    /// Corrections of a kind that another build knows: they are left out, and that is said.
+    num_unknown: usize,
+}
+
+/// What was written. Runs that came in a project file have other numbers here than `renamed` says they had there. A first run of a
+/// kind that another build knows is one whose corrections are of it.
+fn read((made, first): Written, renamed: &[RenamedRun]) -> KeptCorrections {
     let here = |run: u32| renamed.iter().find(|one| one.number_there == run).map_or(run, |one| one.number);
+    let num_written = made.len();
     let correction = |(kind, run, split, index, id, cells, predicted, values): WrittenCorrection| {
         let (kind, run) = (kind_of(kind)?, here(run));
         Some(Correction { kind, run, split, index, id, cells, predicted, values })
@@ -66,7 +75,19 @@ fn read((made, first): Written, renamed: &[RenamedRun]) -> (Vec<Correction>, Opt
         let [before, after] = [before, after].map(|value| value.unwrap_or(f64::NAN));
         Some((Rescored { kind, run, split, num_rows, rows, num_corrected, before, after }, here(second)))
     });
-    (made.into_iter().filter_map(correction).collect(), first)
+    let made: Vec<Correction> = made.into_iter().filter_map(correction).collect();
+    let num_unknown = num_written - made.len();
+    KeptCorrections { made, first, num_unknown }
+}
+
+/// What is said of corrections of kinds that another build knows; `None` where there are none.
+fn unknown_words(num_unknown: usize) -> Option<String> {
+    (num_unknown > 0).then(|| {
+        let corrections = format::plural(num_unknown, "correction");
+        format!(
+            "{corrections} can't be shown: a newer Hone made what this one does not know. The edits of rows are kept."
+        )
+    })
 }
 
 impl CorrectionsState {
@@ -91,8 +112,8 @@ impl Store {
         serde_json::to_string(&written).expect("corrections hold only plain values")
     }
 
-    /// Takes what was corrected in a project, whose runs may have come under other numbers. Where another version wrote it, only the
-    /// edits of rows are there, and the page says so.
+    /// Takes what was corrected in a project, whose runs may have come under other numbers. What another version wrote and this one can't
+    /// read is left out, and the page says so; its edits of rows are there.
     pub(in crate::state) fn take_corrections(self, json: &str, renamed: &[RenamedRun]) {
         self.corrections.clear();
         if json.is_empty() {
@@ -104,9 +125,10 @@ impl Store {
             value.and_then(|value| serde_wasm_bindgen::from_value::<Written>(value).map_err(|error| error.to_string()));
         match written {
             Ok(written) => {
-                let (made, first) = read(written, renamed);
+                let KeptCorrections { made, first, num_unknown } = read(written, renamed);
                 self.corrections.made.set(made);
                 self.corrections.first.set(first.map(|(first, second)| (Arc::new(first), second)));
+                self.corrections.note.set(unknown_words(num_unknown));
             }
             Err(error) => {
                 let why =
@@ -147,15 +169,26 @@ mod tests {
         let first = Rescored { kind, run: 1, split, num_rows, rows, num_corrected, before: 0.5, after: f64::NAN };
         let json = serde_json::to_string(&write(std::slice::from_ref(&made), Some((&first, 2)))).expect("plain values");
         let written: Written = serde_json::from_str(&json).expect("it is what was written");
-        let (same, again) = read(written.clone(), &[]);
-        assert_eq!(same, std::slice::from_ref(&made));
-        let (again, second) = again.expect("a first run");
+        let same = read(written.clone(), &[]);
+        assert_eq!((same.made.as_slice(), same.num_unknown), (std::slice::from_ref(&made), 0));
+        let (again, second) = same.first.expect("a first run");
         assert_eq!((again.before, again.rows, second), (0.5, rows, 2));
         assert!(again.after.is_nan(), "a number that is none comes back as one");
         let (id_there, id) = ("8".to_owned(), "9".to_owned());
         let renamed = [RenamedRun { id_there, id, number_there: 1, number: 5 }];
-        let (moved, first) = read(written, &renamed);
-        assert_eq!(moved, [Correction { run: 5, ..made }]);
-        assert_eq!(first.map(|(first, second)| (first.run, second)), Some((5, 2)));
+        let moved = read(written, &renamed);
+        assert_eq!(moved.made, [Correction { run: 5, ..made }]);
+        assert_eq!(moved.first.map(|(first, second)| (first.run, second)), Some((5, 2)));
+    }
+
+    #[test]
+    fn corrections_of_kinds_that_a_newer_build_knows_are_counted_and_said() {
+        let id = RowId { file: Split::Train, row: 9 };
+        let of_kind = |kind: u8| (kind, 1, Split::Test, 4, id, Vec::new(), Vec::new(), Vec::new());
+        let found = read((vec![of_kind(0), of_kind(6), of_kind(u8::MAX)], None), &[]);
+        assert_eq!((found.made.len(), found.made[0].kind, found.num_unknown), (1, AnswerKind::Label, 2));
+        let words = unknown_words(found.num_unknown).expect("two are left out");
+        assert!(words.starts_with("2 corrections can't be shown: a newer Hone"), "{words}");
+        assert_eq!(unknown_words(0), None);
     }
 }

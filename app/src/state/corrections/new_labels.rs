@@ -25,7 +25,7 @@ fn labels_in_edits(edits: &RowEdits, column: &str, layout: Option<&LabelLayout>)
 
 impl Store {
     /// The column in which edits name the labels of images.
-    pub(super) fn image_label_column(self) -> String {
+    pub(in crate::state) fn image_label_column(self) -> String {
         self.data.report.with(|report| {
             let column = report.as_ref().and_then(|report| report.column_of("label"));
             column.unwrap_or(FOLDER).to_owned()
@@ -40,7 +40,7 @@ impl Store {
         }
         let of_table =
             || self.row_source().and_then(|source| Some(source.columns.get(source.label_column()?)?.0.clone()));
-        let column = if self.corrects_images() { Some(self.image_label_column()) } else { of_table() };
+        let column = if self.rows_are_images() { Some(self.image_label_column()) } else { of_table() };
         let Some(column) = column else { return BTreeSet::new() };
         self.data.read.with(|read| {
             let mut labels = labels_in_edits(&read.edits, &column, layout.as_ref());

@@ -1,16 +1,18 @@
 //! Sentences whose tags are corrected: in, a sentence as it was measured, and what stands in its cells; out, its words with their tags
 //! as plain values that travel like any other answer, each `word<tab>tag`, and the edit of the cell. Plain data, tested natively.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use hone_core::config::{RowEdit, Split};
+use hone_core::config::{RowEdit, RowEdits, Split};
 use hone_core::data::{RowSource, RowView};
 use hone_core::metrics::{EntitySpan, entity_spans};
 use hone_core::task::RowPredictions;
 use hone_core::task::token_classification::{RowPrediction, Span, TagLayout, are_words_of};
 use leptos::prelude::*;
 
-use super::{AnswerKind, WrongAnswer, answer_places};
+use super::made::find_held;
+use super::{AnswerKind, Correction, WrongAnswer, answer_places};
 use crate::state::Store;
 use crate::state::evaluation::Measured;
 use crate::state::rows::set_cells;
@@ -88,6 +90,14 @@ pub(super) fn is_sentence(source: &RowSource, view: &RowView, text: &str) -> boo
         || cell("text").is_some_and(|own| own == text)
 }
 
+/// The types in the sentences that were corrected, of whatever run, while their edits hold.
+fn types_in(made: &[Correction], edits: &RowEdits) -> BTreeSet<String> {
+    let of_tags = || made.iter().filter(|one| one.kind == AnswerKind::Tags);
+    let runs: BTreeSet<u32> = of_tags().map(|one| one.run).collect();
+    let held = runs.into_iter().flat_map(|run| find_held(made, run, edits)).filter(|one| one.kind == AnswerKind::Tags);
+    held.flat_map(|one| entities(&one.values)).map(|entity| entity.label).collect()
+}
+
 fn sentence_at(measured: &Measured, index: usize) -> Option<&RowPrediction> {
     match &measured.rows {
         RowPredictions::TokenClassification(rows) => rows.get(index),
@@ -133,6 +143,11 @@ fn edits_of_sentence(
 }
 
 impl Store {
+    /// The types that names have by corrections: those that a person made up are among them.
+    pub(crate) fn types_by_hand(self) -> BTreeSet<String> {
+        self.corrections.made.with(|made| self.data.read.with(|read| types_in(made, &read.edits)))
+    }
+
     /// How the tags of rows stand in their cells; as most files have them before rows were read.
     pub(crate) fn tag_layout(self) -> TagLayout {
         let layout = self.data.report.with(|report| report.as_ref().and_then(|report| tasks::tag_layout(report)));
@@ -221,6 +236,31 @@ mod tests {
         );
         assert_eq!(words(&wrong.values), ["Zoë", "Ray", "left"]);
         assert_eq!(with_tags(&wrong.values, &tags(&wrong.predicted)), wrong.predicted);
+    }
+
+    #[test]
+    fn types_that_were_made_up_are_known_while_their_sentence_is_edited() {
+        let made = |run: u32, row: usize, tag: &str| Correction {
+            kind: AnswerKind::Tags,
+            run,
+            split: Split::Test,
+            index: 0,
+            id: RowId { file: Split::Train, row },
+            cells: vec![("tags".into(), tag.into())],
+            predicted: vec!["Zoë\tO".into()],
+            values: vec![format!("Zoë\t{tag}"), "left\tO".into()],
+        };
+        let all = [made(1, 4, "B-CAT"), made(2, 5, "B-DOG"), made(2, 5, "B-PER")];
+        let set = |row: usize, was: &str, value: &str| {
+            let (file, column) = (Split::Train, "tags".to_owned());
+            RowEdit::SetCell { file, row, column, was: was.into(), value: value.into() }
+        };
+        let mut log = vec![set(4, "O", "B-CAT"), set(5, "O", "B-DOG"), set(5, "B-DOG", "B-PER")];
+        let types = |log: &[RowEdit]| types_in(&all, &RowEdits { log: log.to_vec() }).into_iter().collect::<Vec<_>>();
+        assert_eq!(types(&log), ["CAT", "PER"], "of a row the last counts");
+        log.truncate(2);
+        assert_eq!(types(&log), ["CAT", "DOG"], "undone: the one before holds again");
+        assert!(types(&[]).is_empty());
     }
 
     #[test]

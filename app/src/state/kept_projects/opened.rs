@@ -168,10 +168,12 @@ impl Store {
         self.forget_figures();
         self.model.way_back.set_value(None);
         self.data.clear();
+        self.data.forget_chosen_preset();
         self.sweep.clear();
         self.corrections.clear();
         self.kept.put_aside.set(String::new());
         self.leave_ratings();
+        self.leave_comparisons();
         self.data.wished_task.set(None);
         self.changes.set(Default::default());
         self.unsure.set(Default::default());

@@ -46,6 +46,9 @@ impl Store {
         if !untrack(|| self.can_edit_rows()) {
             return self.rows.note.set(Some(NO_EDITS.into()));
         }
+        if let Some(refusal) = untrack(|| self.refuse_labels(&edits)) {
+            return self.rows.note.set(Some(refusal));
+        }
         self.rows.note.set(untrack(|| self.draws_anew(&edits)).then(|| DRAWN_ANEW.into()));
         self.edit(None, || self.data.read.update(|read| read.edits.log.extend(edits)));
         self.rows.selected.update(HashSet::clear);
@@ -115,17 +118,21 @@ impl Store {
         });
     }
 
-    /// Writes a file of rows with its edits made, or those of its rows that are in a split.
+    /// Writes a file of rows with its edits made, or those of its rows that are in a split; of images their labels, as a table that is
+    /// put beside them.
     pub(crate) fn save_cleaned(self, file: Split, split: Option<Split>) {
-        let Some(source) = untrack(|| self.row_source()) else { return };
-        let read = self.data.read.get_untracked();
+        let (source, are_images) = untrack(|| (self.row_source(), self.rows_are_images()));
+        if source.is_none() && !are_images {
+            return;
+        }
+        let (noun, read) = (if are_images { "image" } else { "row" }, self.data.read.get_untracked());
         self.rows.note.set(None);
         self.client().send(Command::CleanFile { file, source, read, split }, Vec::new(), move |answer| {
             let problem = match answer {
                 Ok((Reply::Cleaned { name, blob, num_rows, notes }, blobs)) => {
                     let Some(buffer) = blobs.get(blob) else { return };
                     if self.save(Step::Data, &name, buffer, "application/octet-stream") {
-                        let said = format!("{name} has {}", format::plural(num_rows, "row"));
+                        let said = format!("{name} has {}", format::plural(num_rows, noun));
                         let sentences = std::iter::once(said).chain(notes).map(|note| format::sentence(&note));
                         self.rows.note.set(Some(sentences.collect::<Vec<_>>().join(" ")));
                     }

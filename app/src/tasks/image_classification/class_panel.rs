@@ -1,11 +1,10 @@
-//! Images that are given class by class: each class has a name and a place for its images. And how far the packing is, of
-//! these or of a folder.
+//! Images that are given class by class: each class has a name and a place for its images.
 
 use leptos::prelude::*;
 use web_sys::DragEvent;
 
 use crate::browser::{self, PickedFile};
-use crate::components::{Button, FileInput, Meter, picture};
+use crate::components::{Button, FileInput, picture};
 use crate::format;
 use crate::pages::data::busy;
 use crate::state::{ImageClass, Step, Store};
@@ -17,7 +16,7 @@ const ACCEPT: &str = "image/png,image/jpeg,image/webp,image/bmp,image/gif";
 /// Id of the panel's heading; it takes the focus from a class that is removed.
 const HEADING_ID: &str = "class-by-class-heading";
 
-/// The panel, and how far the packing is.
+/// The panel.
 pub(in crate::tasks) fn give_images(store: Store) -> AnyView {
     let images = store.images;
     let ids =
@@ -26,6 +25,8 @@ pub(in crate::tasks) fn give_images(store: Store) -> AnyView {
         Memo::new(move |_| images.classes.with(|classes| classes.iter().any(|class| !class.images.is_empty())));
     let problem = Memo::new(move |_| images.problem_of_classes().filter(|_| has_images.get()));
     let cannot_use = Signal::derive(move || store.refusal().is_some() || images.problem_of_classes().is_some());
+    let cannot_label = Signal::derive(move || store.refusal().is_some() || !images.has_images_to_label());
+    let on_label = Callback::new(move |()| store.use_classes_to_label());
     let on_add = Callback::new(move |()| {
         let id = images.add_class(Vec::new());
         browser::after(0, move || browser::focus_element(&name_id(id)));
@@ -33,15 +34,19 @@ pub(in crate::tasks) fn give_images(store: Store) -> AnyView {
     let on_use = Callback::new(move |()| store.use_classes());
     let classes = move || ids.get().into_iter().map(|id| class(store, id)).collect_view();
     view! {
-        {packing(store)}
         <details class="panel" data-testid="class-by-class" prop:open=move || has_images.get()>
             <summary id=HEADING_ID>"Class by class: give the images of each class by themselves"</summary>
             <div class="columns">{classes}</div>
             <p class="hint" role="status" data-testid="classes-problem">{move || problem.get()}</p>
             <div class="row">
                 <Button id="use-classes" text="Use these images" is_primary=true disabled=cannot_use on_press=on_use />
+                <Button id="label-classes" text="Label them one by one" disabled=cannot_label on_press=on_label />
                 <Button id="add-class" text="Add a class" on_press=on_add />
             </div>
+            <p class="hint">
+                "Images of a class without a name, in a folder called “unlabeled” or in no folder are labeled below, one by \
+                 one and by keys."
+            </p>
         </details>
     }
     .into_any()
@@ -50,23 +55,6 @@ pub(in crate::tasks) fn give_images(store: Store) -> AnyView {
 /// Id of the field with the name of a class.
 fn name_id(id: u32) -> String {
     format!("class-name-{id}")
-}
-
-fn packing(store: Store) -> AnyView {
-    let is_packing = Memo::new(move |_| store.images.packing.get().is_some());
-    let share = Signal::derive(move || {
-        let (done, total) = store.images.packing.get()?;
-        (total > 0).then(|| done as f64 / total as f64)
-    });
-    let text = Signal::derive(move || {
-        let words =
-            |(done, total): (usize, usize)| format!("{} of {}", format::count(done), format::plural(total, "file"));
-        store.images.packing.get().map(words).unwrap_or_default()
-    });
-    let meter = move || {
-        is_packing.get().then(|| view! { <Meter label="Packing the images" share=share text=text id="packing" /> })
-    };
-    view! { {meter} }.into_any()
 }
 
 /// Something of a class; nothing once it is removed.

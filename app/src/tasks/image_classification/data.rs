@@ -1,5 +1,7 @@
 //! Labeled images: their classes and sizes, those that stand twice or look so, and some of each class.
 
+use std::sync::Arc;
+
 use hone_core::task::DataReport;
 use hone_core::task::image_classification::{NearPair, PreviewImage, ReportDetail, SizeBucket};
 use leptos::prelude::*;
@@ -75,6 +77,9 @@ fn sizes(detail: &ReportDetail) -> AnyView {
 /// The smallest and the largest image, and the size that all have for the model, in words.
 fn size_words(detail: &ReportDetail) -> String {
     let of = |[height, width]: [usize; 2]| format!("{} x {}", format::count(width), format::count(height));
+    if detail.sizes.is_empty() {
+        return "No image has a label yet: sizes are those of images that have one.".into();
+    }
     let found = format!("From {} to {} pixels.", of(detail.smallest), of(detail.largest));
     match detail.input_size {
         Some(size) => format!("{found} The model sees {} of each.", of(size)),
@@ -133,12 +138,15 @@ fn preview(store: Store, detail: &ReportDetail) -> AnyView {
         name: Some(image.name.clone()),
         caption: image.label.clone(),
     };
-    let images = detail.preview.iter().map(one).collect();
+    let images: Arc<[Thumbnail]> = detail.preview.iter().map(one).collect();
+    let none =
+        images.is_empty().then(|| view! { <p class="hint">"No image has a class yet: give them some below."</p> });
     let grid = Grid { store, id: "first-images", label: "Some images of each class", images, press: None };
     view! {
         <div class="panel">
             <h3>"Some images of each class, as they were understood"</h3>
             {grid.draw()}
+            {none}
         </div>
     }
     .into_any()
@@ -153,12 +161,13 @@ mod tests {
 
     use super::*;
     use crate::state::report::{choose_column, size_words as report_size};
-    use crate::tasks::fixtures;
+    use crate::tasks::{self, fixtures};
 
     fn detail() -> ReportDetail {
         let class = |label: &str| ClassCount { label: label.into(), count: 1 };
         ReportDetail {
             classes: vec![class("circle"), class("square")],
+            num_unlabeled: 0,
             sizes: vec![SizeBucket { label: "32\u{2013}63 px".into(), count: 2 }],
             smallest: [32, 48],
             largest: [1200, 1600],
@@ -181,6 +190,15 @@ mod tests {
     }
 
     #[test]
+    fn images_that_wait_are_counted_and_labels_without_images_are_none_yet() {
+        let class = |label: &str, count| ClassCount { label: label.into(), count };
+        let detail = ReportDetail { classes: vec![class("cat", 3), class("dog", 0)], num_unlabeled: 4, ..detail() };
+        let report = fixtures::report(7, &[], task::ReportDetail::ImageClassification(Box::new(detail)));
+        assert_eq!(tasks::num_unlabeled(&report), 4);
+        assert_eq!(tasks::label_counts(&report), Some(vec![("cat".to_owned(), 3)]));
+    }
+
+    #[test]
     fn file_names_and_labels_change_places() {
         let used = [("file_name", "image"), ("kind", "label")];
         let report = fixtures::report(2, &used, task::ReportDetail::ImageClassification(Box::new(detail())));
@@ -194,6 +212,8 @@ mod tests {
         assert_eq!(size_words(&detail()), "From 48 x 32 to 1,600 x 1,200 pixels. The model sees 224 x 224 of each.");
         let unknown = ReportDetail { input_size: None, ..detail() };
         assert!(size_words(&unknown).contains("Once a model is loaded"));
+        let none = ReportDetail { sizes: Vec::new(), smallest: [0, 0], largest: [0, 0], ..detail() };
+        assert!(size_words(&none).starts_with("No image has a label yet"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! In: the words with their tags, and what the model found. Out: the same words with other tags. Which key does what is plain, tested
 //! natively.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -130,7 +131,7 @@ pub(in crate::tasks) fn words(
         ClassAct::Skip => {}
     });
     let on_predicted = Callback::new(move |()| act(WordAct::Predicted));
-    let names = types_with_new(values, names);
+    let names = types_with_new(values, names, untrack(|| store.types_by_hand()));
     let of_chosen = Signal::derive(move || {
         let range = range_of(chosen.get());
         let entities = values.with(|values| tags::entities(values));
@@ -151,19 +152,29 @@ pub(in crate::tasks) fn words(
     .into_any()
 }
 
-/// The types with those that a person made up.
-fn types_with_new(values: RwSignal<Vec<String>>, names: &Arc<Vec<String>>) -> Signal<Arc<Vec<String>>> {
-    let names = Arc::clone(names);
+/// The types with those that a person made up: in other sentences (`by_hand`), then in this one.
+fn types_with_new(
+    values: RwSignal<Vec<String>>,
+    names: &Arc<Vec<String>>,
+    by_hand: BTreeSet<String>,
+) -> Signal<Arc<Vec<String>>> {
+    let known = with_new(names, by_hand);
     let all = Memo::new(move |_| {
-        let mut all = names.as_ref().clone();
-        for entity in values.with(|values| tags::entities(values)) {
-            if !all.contains(&entity.label) {
-                all.push(entity.label);
-            }
-        }
-        Arc::new(all)
+        let of_this = values.with(|values| tags::entities(values)).into_iter().map(|entity| entity.label);
+        Arc::new(with_new(&known, of_this))
     });
     all.into()
+}
+
+/// Names, and behind them those that are new.
+fn with_new(names: &[String], more: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut all = names.to_vec();
+    for name in more {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
+    all
 }
 
 /// The words of the sentence; each can be pressed, with Shift all up to it.
@@ -220,6 +231,12 @@ mod tests {
             [Some(WordAct::Clear), Some(WordAct::Predicted)]
         );
         assert_eq!([act("1", false, (0, 0)), act("Enter", false, (0, 0)), act("p", false, (0, 0))], [None, None, None]);
+    }
+
+    #[test]
+    fn types_that_a_person_made_up_come_behind_the_others_and_once() {
+        let names = ["LOC", "PER"].map(str::to_owned);
+        assert_eq!(with_new(&names, ["PER", "ART", "ART"].map(str::to_owned)), ["LOC", "PER", "ART"]);
     }
 
     #[test]

@@ -361,7 +361,7 @@ async fn write_step(
     let of_checkpoint = files.iter().filter(|file| ![EVENTS_FILE, SAVED_FILE].contains(&file.name.as_str()));
     let written = steps.write_with(state, &events, async |folder: &DiskFolder, manifest: &mut Manifest| {
         for file in of_checkpoint {
-            let mut written = HashedFile::create(folder, &file.name).await?;
+            let mut written = HashedFile::create(folder, &file.name, file.bytes).await?;
             let mut pieces = project.pieces(file).map_err(|error| unpacked(&error))?;
             while let Some(piece) = pieces.next_piece().map_err(|error| unpacked(&error))? {
                 written.append(&piece).await?;

@@ -51,12 +51,17 @@ impl Worker {
         Ok(baseline.map_or(Reply::Done, |baseline| Reply::QuickBaseline { baseline: Box::new(baseline) }))
     }
 
-    pub(super) async fn find_label_errors(&mut self, num_folds: usize) -> Result<Reply, Problem> {
-        let (session, macrotask, mailbox) = self.ready_to_learn()?;
+    pub(super) async fn find_label_errors(&mut self, num_folds: Option<usize>) -> Result<Reply, Problem> {
+        self.ready()?;
+        let session = self.session.as_mut().ok_or_else(errors::no_model)?;
+        let (macrotask, mailbox) = (&self.macrotask, &*self.mailbox);
         let show = async |done: usize, total: usize| goes_on(macrotask, mailbox, done, total).await;
-        let found = session.label_errors(num_folds, show).await.map_err(|error| error.problem());
-        let found = self.trust(found).await?;
-        Ok(found.map_or(Reply::Done, |(found, _)| Reply::LabelErrors { found: Box::new(found) }))
+        let found = match num_folds {
+            Some(num_folds) => session.label_errors(num_folds, show).await.map(|found| found.map(|(found, _)| found)),
+            None => session.label_errors_of_run(show).await,
+        };
+        let found = self.trust(found.map_err(|error| error.problem())).await?;
+        Ok(found.map_or(Reply::Done, |found| Reply::LabelErrors { found: Box::new(found) }))
     }
 
     /// Tries learning rates. A run that is loaded makes room for it, but where the settings are refused before that.

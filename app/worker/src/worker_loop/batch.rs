@@ -8,7 +8,7 @@ use hone_core::config::ReadOptions;
 use hone_core::data::{is_packed, list_rows};
 use hone_core::event::Split;
 use hone_core::images::{Archive, is_image_name};
-use hone_core::session::protocol::{Problem, ProblemKind, Reply, Weights};
+use hone_core::session::protocol::{Problem, ProblemKind, Reply, Weights, WriteAs};
 use hone_core::session::{Answered, Answering, SessionError, Swapping};
 use hone_core::task::{
     Answers, ColumnsOfRows, InputTable, Inputs, MeasuredRows, NumberedInput, SliceBy, SwapPairs, TaskError, TaskInput,
@@ -64,7 +64,7 @@ impl Worker {
     pub(super) async fn label_file(
         &mut self,
         files: &[NamedBytes],
-        read: &ReadOptions,
+        (read, write_as): (&ReadOptions, Option<WriteAs>),
         part: Option<&str>,
         thresholds: BTreeMap<String, f64>,
     ) -> Answer {
@@ -75,7 +75,7 @@ impl Worker {
             Inputs::Rows { .. } => {
                 let file = files.first().ok_or_else(|| errors::bug("a file came without its bytes"))?;
                 let open = self.open_inputs(file, read, part, (answers, &labels)).await?;
-                self.label_rows(open, part, (answers, &labels)).await
+                self.label_rows(open, write_as, part, (answers, &labels)).await
             }
         }
     }
@@ -83,28 +83,37 @@ impl Worker {
     async fn label_rows(
         &mut self,
         open: OpenInputs,
+        write_as: Option<WriteAs>,
         part: Option<&str>,
         (answers, labels): (&Answers, &[String]),
     ) -> Answer {
         let inputs = open.table.inputs.iter().map(|one| one.input.clone()).collect();
-        let mut answering = Answering::new(inputs, PART_SIZE);
+        let done = if write_as.is_some() { "written" } else { "labeled" };
+        let mut answering = Answering::new(inputs, PART_SIZE).writing(write_as);
         if !self.answer_all(&mut answering, part, Some(&open.table)).await? {
             return Ok((Reply::Done, Vec::new()));
         }
-        let Answered { predictions, cut, .. } = answering.finish();
+        let Answered { predictions, cut, bad, filtered } = answering.finish();
         let OpenInputs { table, name, bytes, read, is_made } = &open;
         let file = answer_file((name, bytes), read, table, labels, &predictions, answers);
         let file = file.map_err(|error| data_problem(name, &error.to_string()))?;
         let mut notes = notes_on(&open);
         let rows: Vec<String> = cut.iter().map(|&at| table.inputs[at].row.to_string()).collect();
         notes.extend(self.note_of_cut(&rows)?);
+        let bad_rows = bad.iter().take(MAX_LISTED).map(|(at, reason)| (table.inputs[*at].row, reason));
+        notes.extend(bad_rows.map(|(row, reason)| format!("row {row} has no answer: {reason}")));
+        if bad.len() > MAX_LISTED {
+            notes.push(format!("{} have no answer in all", plural(bad.len(), "prompt")));
+        }
+        notes.extend(filtered.in_words());
         notes.extend(file.notes);
         if *is_made {
             notes.push("the file came as no text: it is written as the text that was made of it".to_owned());
         }
         notes.extend(self.ready()?.warnings());
         let summary = summarize_answers(&table.inputs, labels, &predictions, answers);
-        let reply = Reply::Labeled { name: labeled_name(name, file.ending, *is_made, &file.bytes), summary, notes };
+        let reply =
+            Reply::Labeled { name: answered_name((name, done), file.ending, *is_made, &file.bytes), summary, notes };
         Ok((reply, vec![Uint8Array::from(file.bytes.as_slice())]))
     }
 
@@ -208,16 +217,26 @@ impl Worker {
         let mut is_unfinished = total > 0;
         while is_unfinished {
             show_progress(answering.progress().0, total);
-            let session = self.ready()?;
-            let weights = if session.is_trained() { Weights::Tuned } else { Weights::Base };
-            let answered = session.answer_inputs(answering, weights, part).await;
-            is_unfinished = self.trust(answered.map_err(|error| in_row(&error, table))).await?;
+            is_unfinished = self.answer_part(answering, part, table).await?;
             if is_unfinished && self.is_reading_ended().await {
                 return Ok(false);
             }
         }
         show_progress(total, total);
         Ok(true)
+    }
+
+    /// Answers the next inputs; `false` once all are answered.
+    pub(super) async fn answer_part(
+        &mut self,
+        answering: &mut Answering,
+        part: Option<&str>,
+        table: Option<&InputTable>,
+    ) -> Result<bool, Problem> {
+        let session = self.ready()?;
+        let weights = if session.is_trained() { Weights::Tuned } else { Weights::Base };
+        let answered = session.answer_inputs(answering, weights, part).await;
+        self.trust(answered.map_err(|error| in_row(&error, table))).await
     }
 
     /// How the task that answers does so, and its labels.
@@ -287,8 +306,8 @@ fn notes_on(open: &OpenInputs) -> Vec<String> {
     notes
 }
 
-/// What the file of answers is called: as that of the inputs, or by what it is.
-fn labeled_name(name: &str, ending: Option<&str>, is_made: bool, bytes: &[u8]) -> String {
+/// What the file of answers is called: as that of the inputs with what was done, or by what it is.
+fn answered_name((name, done): (&str, &str), ending: Option<&str>, is_made: bool, bytes: &[u8]) -> String {
     let (stem, own) = name.rsplit_once('.').unwrap_or((name, "csv"));
     let ending = match ending {
         Some(ending) => ending,
@@ -296,7 +315,7 @@ fn labeled_name(name: &str, ending: Option<&str>, is_made: bool, bytes: &[u8]) -
         None if is_made => "csv",
         None => own,
     };
-    format!("{stem}-labeled.{ending}")
+    format!("{stem}-{done}.{ending}")
 }
 
 /// The images of files and zips with their names, and what is left out of them.

@@ -3,25 +3,38 @@
 
 use hone_core::config::RunConfig;
 use hone_core::event::Split;
-use hone_core::images::pack_zip;
+use hone_core::images::ImageZip;
 use hone_core::session::protocol::{NamedBlob, Problem, Reply};
 use hone_core::task::{TaskInput, preview_augmentation};
 use js_sys::Uint8Array;
+use web_sys::Blob;
 
 use super::{Answer, Worker};
 use crate::codecs;
 use crate::errors;
+use crate::export::not_packed;
+use crate::growing_blob::GrowingBlob;
 use crate::mailbox::Letter;
 
 /// Most rows whose images are sent in one answer.
 const MAX_IMAGES: usize = 256;
 
-/// Puts images into a zip under their paths.
-pub(super) fn pack(files: &[NamedBlob], blobs: &[Uint8Array]) -> Answer {
-    let read = |named| Letter::file(blobs, named).map(|(name, bytes)| (name, bytes.to_vec()));
-    let files = files.iter().map(read).collect::<Result<Vec<_>, Problem>>()?;
-    let zip = pack_zip(&files);
-    Ok((Reply::Packed { blob: 0 }, vec![Uint8Array::from(zip.as_slice())]))
+/// Name of the table of labels that is put beside images.
+const LABELS_NAME: &str = "metadata.jsonl";
+
+/// What is done with it.
+const BESIDE_IMAGES: &str = "put it into the folder or zip that the images were given in, in the place of a table that was there: their \
+    labels are then read from it; an image without a label has an empty one";
+
+/// Puts files into a zip under their paths. It grows as a file of the browser: of all of them only one is copied at a time.
+pub(super) fn pack(files: &[NamedBlob], blobs: &[Uint8Array]) -> Result<(Reply, Blob), Problem> {
+    let mut zip = ImageZip::new(GrowingBlob::default());
+    for named in files {
+        let (path, bytes) = Letter::file(blobs, named)?;
+        zip.add(&path, &bytes.to_vec()).map_err(|error| not_packed(&error))?;
+    }
+    let packed = zip.finish().and_then(GrowingBlob::into_blob).map_err(|error| not_packed(&error))?;
+    Ok((Reply::Packed { blob: 0 }, packed))
 }
 
 /// Inputs with the bytes of their images, where they have some; what decodes these is there then.
@@ -54,6 +67,20 @@ impl Worker {
             (None, None) => None,
         };
         images(rows.iter().take(MAX_IMAGES).map(find))
+    }
+
+    /// The files of images in rows of the training file.
+    pub(super) fn images_of_file(&self, rows: &[usize]) -> (Reply, Vec<Uint8Array>) {
+        let data = self.data_rows();
+        images(rows.iter().take(MAX_IMAGES).map(|&row| data?.image_of_row(row)))
+    }
+
+    /// The labels of the images of the training file, as a table that is put beside them.
+    pub(super) fn write_image_labels(&self) -> Answer {
+        let (bytes, num_rows) = self.data_rows().and_then(|rows| rows.labels_as_table()).ok_or_else(errors::no_data)?;
+        let notes = vec![BESIDE_IMAGES.to_owned()];
+        let (name, blob) = (LABELS_NAME.to_owned(), 0);
+        Ok((Reply::Cleaned { name, blob, num_rows, notes }, vec![Uint8Array::from(bytes.as_slice())]))
     }
 
     /// Training rows as they are trained on.

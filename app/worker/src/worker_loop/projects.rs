@@ -56,11 +56,8 @@ pub(super) async fn pack(id: &str, best: Option<&str>) -> Result<(Reply, Blob), 
     }
     let (mut draft, shared) = kept_projects::to_draft(&stored).await.map_err(|error| unreadable(&error))?;
     // A run that itself came in a file has another id here than there; the page's notes name runs by their ids.
-    for (id, found) in &runs {
-        if let Some(id_in_file) = found.id_in_file() {
-            draft.page = draft.page.replace(id.as_str(), &id_in_file);
-        }
-    }
+    let ids_in_file = runs.iter().filter_map(|(id, found)| Some((id.as_str(), found.id_in_file()?)));
+    draft.rename_runs(&ids_in_file.collect());
     let is_lost = |file: &&SharedFile| shared.iter().all(|kept| kept.sha256 != file.sha256);
     let lost: BTreeSet<&str> = stored.files().filter(is_lost).map(|file| file.name.as_str()).collect();
     wrong.extend(lost.into_iter().map(|name| format!("{name} is lost, and not in the file")));

@@ -1,18 +1,17 @@
-//! The report on the run that is loaded: what it needs is gathered while rows are read, the run goes on and is measured. In: what
-//! the worker did. Out: the page of HTML that `hone report` writes too, made by core.
+//! What a report on the run that is loaded, and its log, need: gathered while rows are read, the run goes on and is measured. In: what the
+//! worker did. Out: plain values and the run's journal, of which the page makes the report, the log and an event file.
 
 use hone_core::config::Job;
 use hone_core::event::Split;
 use hone_core::metrics::WritingEvaluation;
-use hone_core::report::{Beginning, DataSummary, LogEntry, LogLine, MeasuredSplit, RunReport};
-use hone_core::session::protocol::{Problem, ProblemKind, Reply, Weights};
+use hone_core::report::{DataSummary, MeasuredSplit};
+use hone_core::session::protocol::{self, Problem, ProblemKind, Reply, Weights};
 use hone_core::task::{Evaluation, RowPredictions, worst_rows};
-use hone_core::words::plural;
 use js_sys::Uint8Array;
+use serde::Serialize;
 
 use super::{Answer, Worker};
 use crate::errors;
-use crate::journal::Line;
 
 /// What a report is made of, of the run that was started or opened last.
 #[derive(Debug, Default)]
@@ -82,43 +81,27 @@ impl RunRecord {
 }
 
 impl Worker {
-    /// The report on the run that is loaded, as HTML.
+    /// What is known of the run that is loaded: the page makes the report and the log of it.
     pub(super) fn report(&self) -> Answer {
         let run = self.record.run.as_ref().filter(|run| !run.events.is_empty()).ok_or_else(no_run)?;
-        let read = run.events.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-        let read: Vec<Option<Line>> = read.map(|line| serde_json::from_slice(line).ok()).collect();
-        let num_unread = read.iter().filter(|line| line.is_none()).count();
-        let mut notes = Vec::new();
-        if num_unread > 0 {
-            let count = plural(num_unread, "event");
-            notes.push(format!("{count} of the run could not be read, and what was in them is missing here."));
-        }
-        if run.tuned.is_empty() {
-            notes.push(
-                "Nothing was measured after the run: the figures are those of the validation rows on the way.".into(),
-            );
-        }
-        let events = read.into_iter().flatten().filter_map(|line| LogLine::of_event(line.elapsed_secs, &line.event));
-        let mut lines = vec![entry(LogEntry::Began(Box::new(self.beginning(run))))];
-        lines.extend(events);
-        let measured = self.record.base.iter().map(|(measured, _)| measured).chain(&run.tuned);
-        lines.extend(measured.map(|measured| entry(LogEntry::Measured(Box::new(measured.clone())))));
-        let (version, made_secs) = (env!("CARGO_PKG_VERSION"), js_sys::Date::now() / 1000.0);
-        let report = RunReport { job: &run.job, lines: &lines, results: None, version, made_secs, notes: &notes };
-        let html = report.to_html();
-        Ok((Reply::Exported { damage: None, checked: None }, vec![Uint8Array::from(html.as_bytes())]))
-    }
-
-    fn beginning(&self, run: &RecordedRun) -> Beginning {
         let device = self.device.as_ref().map(|device| device.report.name.clone()).unwrap_or_default();
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        Beginning { version, device, job: run.job.clone(), data: run.data.clone() }
+        let recorded = protocol::RecordedRun { job: run.job.to_json(), device, data: run.data.clone() };
+        let mut lines = run.events.clone();
+        for measured in self.record.base.iter().map(|(measured, _)| measured).chain(&run.tuned) {
+            let line = MeasuredLine { elapsed_secs: 0.0, step: 0, measured };
+            lines.extend(serde_json::to_vec(&line).expect("figures are plain values"));
+            lines.push(b'\n');
+        }
+        Ok((Reply::Recorded { run: Box::new(recorded) }, vec![Uint8Array::from(lines.as_slice())]))
     }
 }
 
-/// A line that is no event.
-fn entry(entry: LogEntry) -> LogLine {
-    LogLine { time: None, elapsed_secs: 0.0, step: 0, entry }
+/// A line of a log, written without core's reader and writer of all its kinds: these are the page's.
+#[derive(Serialize)]
+struct MeasuredLine<'a> {
+    elapsed_secs: f64,
+    step: u32,
+    measured: &'a MeasuredSplit,
 }
 
 fn no_run() -> Problem {

@@ -3,8 +3,9 @@
 //! windows are answered between two parts, so that a person can go on scrolling.
 
 use hone_core::config::{Encoding, ReadOptions, RowEdits, Split};
-use hone_core::data::{CleanedFile, RowQuery, RowSource, RowTable, clean_file};
+use hone_core::data::{CleanedFile, RowQuery, RowSource, RowTable, clean_file, list_rows};
 use hone_core::session::protocol::{Command, FromWorker, Problem, ProblemKind, Reply};
+use hone_core::words::plural;
 use js_sys::{Object, Uint8Array};
 
 use super::{Answer, Worker};
@@ -84,9 +85,9 @@ impl Worker {
         read: &ReadOptions,
         split: Option<Split>,
     ) -> Answer {
-        let kept = match split {
-            Some(split) => Some(self.open_rows(source, Some(&read.edits))?.rows_of(file, split)),
-            None => None,
+        let (kept, unused) = match split {
+            Some(split) => (Some(self.open_rows(source, Some(&read.edits))?.rows_of(file, split)), Vec::new()),
+            None => (None, self.unused_rows(file, source, &read.edits)),
         };
         let data = self.data.as_ref().ok_or_else(errors::no_data)?;
         let (name, bytes) = readable(data)[file.index()].ok_or_else(errors::no_data)?;
@@ -100,12 +101,26 @@ impl Worker {
                 "change these cells, and try again",
             )
         })?;
+        if !unused.is_empty() {
+            let (rows, stay) = (plural(unused.len(), "row"), if unused.len() == 1 { "stays" } else { "stay" });
+            let numbers = list_rows(&unused.iter().map(usize::to_string).collect::<Vec<_>>());
+            notes.push(format!("{rows} that can't be used {stay} in the file, until dropped by hand: {numbers}"));
+        }
         let what = split.map_or("cleaned", Split::words);
         let name = cleaned_name(name, what, &bytes, is_made);
         if is_made {
             notes.push("the file came as no text: it is written as the text that was made of it".into());
         }
         Ok((Reply::Cleaned { name, blob: 0, num_rows, notes }, vec![Uint8Array::from(bytes.as_slice())]))
+    }
+
+    /// The rows of a file that can't be used; none where that is not known.
+    fn unused_rows(&mut self, file: Split, source: &RowSource, edits: &RowEdits) -> Vec<usize> {
+        if self.open_rows(source, Some(edits)).is_err() {
+            return Vec::new();
+        }
+        let open = self.rows.as_ref().filter(|open| open.is_placed);
+        open.map_or_else(Vec::new, |open| open.table.unused_of(file))
     }
 
     /// Answers what was asked of the rows that are looked through, while others are read.

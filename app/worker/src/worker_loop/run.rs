@@ -4,10 +4,11 @@ use hone_core::config::{Job, Method, ModelChanges, RunConfig};
 use hone_core::event::TrainEvent;
 use hone_core::session::Session;
 use hone_core::session::protocol::{FromWorker, Problem, Reply, RunId};
+use hone_core::train::SavePace;
 
 use super::Worker;
 use super::parts::KeptParts;
-use crate::clock::{Clock, now_ms};
+use crate::clock::Clock;
 use crate::device::OpenDevice;
 use crate::errors;
 use crate::hashed_file::WriteError;
@@ -19,12 +20,6 @@ use crate::kept_steps::SavedState;
 use crate::mailbox::post;
 use crate::run_lock::RunLock;
 
-/// Milliseconds that a run goes on at least before it is saved again, between two ends of epochs.
-const SAVE_AFTER_MS: f64 = 60_000.0;
-
-/// A run goes on for at least so many times as long as it took to save it: it is saved for less than 5 % of its time.
-const SAVE_AFTER_TIMES: f64 = 20.0;
-
 /// A run that goes on.
 pub(super) struct Run {
     id: RunId,
@@ -35,10 +30,7 @@ pub(super) struct Run {
     total_steps: u32,
     journal: Journal,
     keeping: Keeping,
-    /// When it was last saved, or tried to be, else began; by the worker's clock.
-    saved_ms: f64,
-    /// Milliseconds that took.
-    saving_ms: f64,
+    pace: SavePace,
     /// Step at which it was last saved.
     saved_step: Option<u32>,
     _lock: RunLock,
@@ -83,8 +75,7 @@ impl Run {
             total_steps: 0,
             journal: Journal::default(),
             keeping,
-            saved_ms: now_ms(),
-            saving_ms: 0.0,
+            pace: SavePace::new(0.0),
             saved_step: None,
             _lock: lock,
         }
@@ -94,6 +85,7 @@ impl Run {
     pub(super) fn reopened(id: RunId, state: &SavedState, journal: Journal, folder: RunFolder, lock: RunLock) -> Self {
         Self {
             clock: Clock::start_at(state.elapsed_secs),
+            pace: SavePace::new(state.elapsed_secs),
             step: state.step,
             total_steps: state.total_steps,
             journal,
@@ -132,11 +124,6 @@ impl Run {
         }
         self.journal.note(elapsed_secs, event);
     }
-
-    /// Whether so much was computed since it was last saved that it is saved again.
-    fn is_saving_due(&self) -> bool {
-        now_ms() - self.saved_ms > SAVE_AFTER_MS.max(SAVE_AFTER_TIMES * self.saving_ms)
-    }
 }
 
 impl Worker {
@@ -144,15 +131,15 @@ impl Worker {
     pub(super) async fn advance(&mut self) {
         self.save_start().await;
         let Some(session) = self.session.as_mut() else { return };
-        let outcome = session.next_event().await;
+        let outcome = session.next_event().await.map_err(|error| error.problem());
         // Lets messages in, and with them the errors of what was just computed.
-        self.macrotask.pass().await;
+        self.hear_of_device(&outcome).await;
         match (self.device_fault(), outcome) {
             (Some(problem), _) => self.fail(problem),
             (None, Ok(Some(event))) => self.tell(event).await,
             // The end of a run is taken in `finish`: this one was kept as one that goes on.
             (None, Ok(None)) => self.fail(errors::bug("the run is over, and has not said so")),
-            (None, Err(error)) => self.fail(error.problem()),
+            (None, Err(problem)) => self.fail(problem),
         }
     }
 
@@ -164,10 +151,11 @@ impl Worker {
             return self.finish(run, elapsed_secs, event).await;
         }
         // The last step is followed by the end, which is saved.
-        let is_epoch_end = matches!(event, TrainEvent::CheckpointDue { step } if step < run.total_steps);
-        post(&FromWorker::Event { run: run.id, elapsed_secs, event }, Vec::new());
+        let is_last = run.step >= run.total_steps;
         let is_between_steps = self.session.as_ref().is_some_and(Session::is_between_steps);
-        let saved = match is_epoch_end || is_between_steps && run.is_saving_due() {
+        let is_due = !is_last && run.pace.is_due(&event, is_between_steps, elapsed_secs);
+        post(&FromWorker::Event { run: run.id, elapsed_secs, event }, Vec::new());
+        let saved = match is_due {
             true => self.save(&mut run, false).await,
             false => Ok(()),
         };
@@ -233,7 +221,8 @@ impl Worker {
         if !is_finished && run.saved_step == Some(step) {
             return Ok(());
         }
-        let began_ms = now_ms();
+        // The page knows then why nothing is said for a while.
+        post(&FromWorker::CheckpointBegun { step }, Vec::new());
         let (total_steps, saved_ms) = (run.total_steps, js_sys::Date::now());
         let (elapsed_secs, summary) = (run.clock.elapsed_secs(), run.journal.summary());
         let state = SavedState { step, total_steps, is_finished, saved_ms, elapsed_secs, summary };
@@ -269,8 +258,7 @@ impl Worker {
         } else if is_gone {
             run.keeping = Keeping::Not;
         }
-        run.saved_ms = now_ms();
-        run.saving_ms = run.saved_ms - began_ms;
+        run.pace.note_saving(elapsed_secs, run.clock.elapsed_secs());
         post(&FromWorker::CheckpointWritten { step, is_gone, problem }, Vec::new());
         Ok(())
     }

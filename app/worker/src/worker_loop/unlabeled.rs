@@ -5,10 +5,12 @@ use hone_core::config::{ReadOptions, RowEdits};
 use hone_core::data::{LabelColumn, RowQuery, RowSource, add_label_column};
 use hone_core::session::protocol::{Problem, ProblemKind, Reply};
 use hone_core::session::{Answered, Answering, Session};
-use hone_core::task::{HeadKind, RankedRows, Uncertainty, UnlabeledRows};
+use hone_core::task::{HeadKind, RankedRows, TaskInput, Uncertainty, UnlabeledRows};
 use js_sys::Uint8Array;
 
+use super::answers::show_progress;
 use super::{Answer, Worker};
+use crate::codecs;
 use crate::errors;
 use crate::kept::NamedBytes;
 use crate::readers;
@@ -16,19 +18,24 @@ use crate::readers;
 /// Rows that are asked about between two looks at what the page asks.
 const PART_SIZE: usize = 64;
 
+/// The same of images: so many are taken out of their file at a time.
+const IMAGES_A_PART: usize = 16;
+
 impl Worker {
-    /// Puts the unlabeled rows in order; `Done` where the page ended it.
+    /// Puts the unlabeled rows in order, without a source those that are images; `Done` where the page ended it.
     pub(super) async fn rank_unlabeled(
         &mut self,
-        source: &RowSource,
+        source: Option<&RowSource>,
         edits: &RowEdits,
         by: Uncertainty,
         seed: u64,
     ) -> Result<Reply, Problem> {
+        let Some(source) = source else { return self.rank_images(by, seed).await };
         let table = self.open_rows(source, Some(edits))?;
         let rows = table.unlabeled();
         let labels = table.window(&RowQuery { wants_labels: true, ..RowQuery::default() }).labels.unwrap_or_default();
-        let is_by_model = self.parts.is_none() && self.session.as_ref().is_some_and(knows_labels);
+        let is_by_model = self.parts.is_none()
+            && self.session.as_ref().is_some_and(|session| knows_labels(session, HeadKind::Sequence));
         let chosen = UnlabeledRows::choose(rows, seed, is_by_model);
         if !is_by_model {
             return Ok(Reply::Ranked { ranked: Box::new(RankedRows { labels, ..chosen.as_they_are() }) });
@@ -38,10 +45,51 @@ impl Worker {
             return Ok(Reply::Done);
         }
         let Answered { predictions, .. } = answering.finish();
-        let session = self.ready()?;
-        let known = if session.is_trained() { session.labels() } else { session.model_labels() };
-        let ranked = chosen.by_answers(&predictions, known, by, None);
+        let ranked = chosen.by_answers(&predictions, self.ready_labels()?, by, None);
         Ok(Reply::Ranked { ranked: Box::new(RankedRows { labels, ..ranked }) })
+    }
+
+    /// The same of images, with the labels that the page knows already left out.
+    async fn rank_images(&mut self, by: Uncertainty, seed: u64) -> Result<Reply, Problem> {
+        let rows = self.data_rows().map(|rows| rows.unlabeled_images()).unwrap_or_default();
+        let is_by_model =
+            self.parts.is_none() && self.session.as_ref().is_some_and(|session| knows_labels(session, HeadKind::Image));
+        let chosen = UnlabeledRows::choose(rows, seed, is_by_model);
+        if !is_by_model {
+            return Ok(Reply::Ranked { ranked: Box::new(chosen.as_they_are()) });
+        }
+        codecs::load().await?;
+        let (inputs, numbers) = (chosen.inputs(), chosen.row_numbers());
+        let total = inputs.len();
+        let mut predictions = Vec::with_capacity(total);
+        for (inputs, numbers) in inputs.chunks(IMAGES_A_PART).zip(numbers.chunks(IMAGES_A_PART)) {
+            show_progress(predictions.len(), total);
+            let mut answering = Answering::new(self.with_bytes(inputs, numbers), IMAGES_A_PART);
+            while self.answer_part(&mut answering, None, None).await? {}
+            predictions.extend(answering.finish().predictions);
+            if self.is_reading_ended().await {
+                return Ok(Reply::Done);
+            }
+        }
+        let ranked = chosen.by_answers(&predictions, self.ready_labels()?, by, None);
+        Ok(Reply::Ranked { ranked: Box::new(ranked) })
+    }
+
+    /// Images of the training file with their bytes; of one that can't be taken out of it none, which no model reads.
+    fn with_bytes(&self, inputs: &[TaskInput], numbers: &[usize]) -> Vec<TaskInput> {
+        let data = self.data_rows();
+        let bytes = |row: usize| Some(data?.image_of_row(row)?.1);
+        let with_image = |(input, &row): (&TaskInput, &usize)| {
+            let image = Some(bytes(row).unwrap_or_default());
+            TaskInput { image, ..input.clone() }
+        };
+        inputs.iter().zip(numbers).map(with_image).collect()
+    }
+
+    /// The labels that the model which answers tells apart.
+    fn ready_labels(&mut self) -> Result<&[String], Problem> {
+        let session = self.ready()?;
+        Ok(if session.is_trained() { session.labels() } else { session.model_labels() })
     }
 
     /// Adds an empty column for labels to a file.
@@ -65,10 +113,9 @@ impl Worker {
     }
 }
 
-/// Whether its model was trained to give a text one of some labels.
-fn knows_labels(session: &Session) -> bool {
-    let gives_labels = session
-        .answering_task(None)
-        .is_ok_and(|task| task.spec().gives_labels() && task.spec().head == HeadKind::Sequence);
+/// Whether its model was trained to give a text, or an image, some of its labels: by the kind of its head.
+fn knows_labels(session: &Session, head: HeadKind) -> bool {
+    let gives_labels =
+        session.answering_task(None).is_ok_and(|task| task.spec().gives_labels() && task.spec().head == head);
     gives_labels && (session.is_trained() || session.has_own_head())
 }

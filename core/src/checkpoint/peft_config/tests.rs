@@ -83,6 +83,29 @@ fn modules_are_chosen_as_peft_chooses_them() {
 }
 
 #[test]
+fn an_adapter_says_what_it_is_and_which_base_it_names() {
+    let words = |changes: Value| read(&with(changes)).expect("it is LoRA").describe();
+    assert_eq!(words(json!({})), "a LoRA adapter of rank 4 (alpha 8) on q_proj, v_proj");
+    assert_eq!(
+        words(json!({"use_dora": true, "target_modules": "all-linear"})),
+        "a DoRA adapter of rank 4 (alpha 8) on all linear layers"
+    );
+    let many: Vec<String> = (0..20).map(|index| format!("{index}{}", "x".repeat(9_000))).collect();
+    let long = words(json!({"target_modules": many}));
+    assert!(long.ends_with(" and 12 more") && long.len() < 1_100, "{long}");
+
+    let adapter = read(&with(json!({"base_model_name_or_path": "distilbert/distilgpt2"}))).expect("it is LoRA");
+    for same in ["distilbert/distilgpt2", "DistilGPT2", "C:\\models\\distilgpt2\\"] {
+        assert_eq!(adapter.other_base(Some(same)), None, "{same}");
+    }
+    for other in [Some("openai-community/gpt2"), Some(""), None] {
+        assert_eq!(adapter.other_base(other), Some("distilbert/distilgpt2"), "{other:?}");
+    }
+    let nameless = read(&with(json!({"base_model_name_or_path": null}))).expect("it is LoRA");
+    assert_eq!(nameless.other_base(None), None);
+}
+
+#[test]
 fn a_whole_name_counts_whatever_its_layer_is() {
     let whole = "model.layers.0.self_attn.k_proj";
     let lora = resolve(&with(json!({"target_modules": ["q_proj", whole], "layers_to_transform": [1]})));

@@ -186,15 +186,20 @@ fn error(folder: Folder, wishes: &ModelChanges) -> String {
     reshape(&open(folder), wishes, 1).expect_err("it can't be").to_string()
 }
 
+/// The whole file of weights.
+fn file_of(folder: &Folder) -> Vec<u8> {
+    folder.read(WEIGHTS, 0..folder.size(WEIGHTS).expect("it has weights")).expect("it can be read")
+}
+
 /// Format, shape and bytes of a tensor.
 fn tensor(model: &PretrainedModel, key: &str) -> (Dtype, Vec<usize>, Vec<u8>) {
-    let file = WeightFile::open(WEIGHTS, model.folder.get(WEIGHTS).expect("it has weights")).expect("whole");
+    let file = WeightFile::open_in(&model.folder, [WEIGHTS]).expect("whole");
     let tensor = file.tensor(key).unwrap_or_else(|| panic!("no {key}"));
-    (tensor.dtype(), tensor.shape().to_vec(), tensor.bytes().expect("it is in memory").into_owned())
+    (tensor.dtype(), tensor.shape().to_vec(), tensor.bytes().expect("it can be read").into_owned())
 }
 
 fn values(model: &PretrainedModel, key: &str) -> Vec<f32> {
-    let file = WeightFile::open(WEIGHTS, model.folder.get(WEIGHTS).expect("it has weights")).expect("whole");
+    let file = WeightFile::open_in(&model.folder, [WEIGHTS]).expect("whole");
     file.read(key).expect("numbers").unwrap_or_else(|| panic!("no {key}")).values
 }
 
@@ -224,10 +229,8 @@ fn layers_that_stay_are_copied_under_new_numbers() {
             }
             assert_eq!((after.config.num_hidden_layers(), &after.config.json[field]), (2, &json!(2)));
             assert_eq!(notes, ["layers 0, 2 of 3 kept, 1 left out"]);
-            let names = |model: &PretrainedModel| {
-                let bytes = model.folder.get(WEIGHTS).expect("it has weights").to_vec();
-                WeightFile::open(WEIGHTS, &bytes).expect("whole").names().count()
-            };
+            let names =
+                |model: &PretrainedModel| WeightFile::open_in(&model.folder, [WEIGHTS]).expect("whole").names().count();
             let of_layer = (names(&before) - names(&after)) * LAYERS;
             assert!(of_layer > 0 && of_layer < names(&before), "one layer of three is gone");
         }
@@ -252,13 +255,11 @@ fn fresh_layers_are_drawn_by_the_seed_and_have_the_format_of_the_others() {
     assert!((0.01..0.03).contains(&spread.sqrt()), "0.02, not {}", spread.sqrt());
 
     let model = open(bert(Dtype::BF16));
-    let folder = |seed| reshape(&model, &wishes, seed).expect("it can be changed").0;
-    assert_eq!(folder(1), after.folder);
-    assert_ne!(folder(2), after.folder);
+    let bytes = |seed| file_of(&reshape(&model, &wishes, seed).expect("it can be changed").0);
+    assert!(bytes(1) == file_of(&after.folder) && bytes(2) != file_of(&after.folder));
     let (gpt2, _) = changed(gpt2(Dtype::F32), &wishes);
     let has_buffer = |layer: usize| {
-        let bytes = gpt2.folder.get(WEIGHTS).expect("it has weights");
-        let file = WeightFile::open(WEIGHTS, bytes).expect("whole");
+        let file = WeightFile::open_in(&gpt2.folder, [WEIGHTS]).expect("whole");
         file.has(&format!("transformer.h.{layer}.attn.bias"))
     };
     assert_eq!([0, 1, 2].map(has_buffer), [true, false, false], "what is no parameter is not drawn");
@@ -332,9 +333,34 @@ fn shards_become_one_file_and_all_other_files_stay() {
     let wishes = changes(&[0, 2], 1, &["worlds"]);
     let (after, _) = changed(folder, &wishes);
     let (single, _) = changed(bert(Dtype::F32), &wishes);
-    assert_eq!(after.folder.get(WEIGHTS), single.folder.get(WEIGHTS));
-    let names: Vec<&str> = after.folder.iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["README.md", "added_tokens.json", CONFIG, WEIGHTS, "vocab.txt"]);
+    assert!(file_of(&after.folder) == file_of(&single.folder), "other bytes");
+    let names: Vec<&str> = after.folder.names().collect();
+    assert_eq!(names, ["README.md", "added_tokens.json", CONFIG, "vocab.txt", WEIGHTS]);
+}
+
+#[test]
+fn the_new_file_is_the_one_that_safetensors_writes_and_none_of_it_lies_in_memory() {
+    let mut folder = bert(Dtype::BF16);
+    let bytes = folder.remove(WEIGHTS).expect("it has weights");
+    let file = SafeTensors::deserialize(&bytes).expect("whole");
+    let ids: Vec<u8> = (0..32_i64).flat_map(i64::to_le_bytes).collect();
+    let mut views: BTreeMap<String, TensorView<'_>> = file.tensors().into_iter().collect();
+    let position_ids = TensorView::new(Dtype::I64, vec![1, 32], &ids).expect("sizes agree");
+    views.insert("bert.embeddings.position_ids".into(), position_ids); // a buffer of old versions, of wider numbers
+    folder.insert(WEIGHTS, safetensors::serialize(views, None).expect("it serializes"));
+    let (after, _) = changed(folder, &changes(&[0, 2], 1, &["worlds"]));
+    assert!(after.folder.has(WEIGHTS) && after.folder.get(WEIGHTS).is_none(), "it stays where its parts lie");
+    let found = file_of(&after.folder);
+    let tensors = SafeTensors::deserialize(&found).expect("whole").tensors();
+    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    let expected = safetensors::serialize(tensors, Some(metadata)).expect("it serializes");
+    assert!(found == expected, "other bytes");
+    let size = found.len() as u64;
+    for (start, end) in [(0, 8), (3, 900), (size / 3, size / 2), (size - 700, size), (size, size), (5, 5)] {
+        let part = after.folder.read(WEIGHTS, start..end).expect("it is there");
+        assert!(part == found[start as usize..end as usize], "{start}..{end}");
+    }
+    assert!(after.folder.read(WEIGHTS, size - 1..size + 1).is_err(), "it has no more");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use super::super::setting::{Of, Setting, choice, field, lora, put, real, switch, whole, words};
 use super::super::{Dtype, EvalStrategy, Freeze, LrSchedulerType, OnDivergence, Pooling, TrainSamplingStrategy};
 use super::DEFAULT_TARGETS;
+use super::adapters::parse_targets;
 
 /// The largest value of a share that is less than 1.
 const BELOW_ONE: f64 = 0.999_999;
@@ -15,11 +16,7 @@ pub(super) const ADVANCED: &[Setting] = &[
             true => DEFAULT_TARGETS.into(),
             false => run.lora.target_modules.join(", "),
         },
-        set: |run, text| {
-            let names = text.split(',').map(str::trim).filter(|name| !name.is_empty() && *name != DEFAULT_TARGETS);
-            run.lora.target_modules = names.map(str::to_owned).collect();
-            Ok(())
-        },
+        set: |run, text| put(&mut run.lora.target_modules, parse_targets(text)),
         value_name: "NAMES",
         is_advanced: true,
         shows_default: false,

@@ -3,6 +3,7 @@
 use super::super::setting::{Of, Setting, choice, field, lora, put, real, whole};
 use super::super::{ClassWeights, LoraConfig, Method};
 use super::LAST;
+use super::adapters::parse_method;
 
 /// The first part of the table.
 pub(super) const USUAL: &[Setting] = &[
@@ -13,21 +14,7 @@ pub(super) const USUAL: &[Setting] = &[
             Method::Lora => "lora".into(),
             Method::LastLayers(layers) => format!("{LAST}{layers}"),
         },
-        set: |run, text| {
-            run.method = match text.strip_prefix(LAST) {
-                Some(layers) => Method::LastLayers(whole::parse(layers, 1, 10_000)?),
-                None => choice::parse(
-                    text,
-                    &[
-                        ("full", Method::Full),
-                        ("head", Method::Head),
-                        ("lora", Method::Lora),
-                        ("last", Method::LastLayers(1)),
-                    ],
-                )?,
-            };
-            Ok(())
-        },
+        set: |run, text| put(&mut run.method, parse_method(text)),
         choices: &[
             ("full", "All weights"),
             ("head", "Head only; the rest stays as it is"),

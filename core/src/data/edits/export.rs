@@ -1,18 +1,24 @@
 //! A file of rows, cleaned: as it came in, with the edits made. In: the bytes, how they are read, the edits. Out: a file of the same
-//! format in which every letter that was not edited is as it was: other fields, quotes, line ends, lines above the header, rows that
-//! could not be read. Cells are written as they stand, formulas too: it is the person's own file, which must come back as it is.
+//! format in which every letter that was not edited is as it was: other fields, quotes, line ends, lines above the header. Rows that
+//! could not be read are said, and stand in it as they did unless they were dropped or only rows of a split are wanted. Cells are
+//! written as they stand, formulas too: it is the person's own file, which must come back as it is.
 
 mod appended;
 mod sentences;
+mod unread;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 
 use super::query::RowSource;
 use super::set_cells;
 use super::view::merged;
 use crate::config::{EditedRow, Encoding, ReadOptions, Split};
+use crate::data::cleaning::{clean_cells, text_columns};
 use crate::data::error::DataError;
-use crate::data::parse::{LocatedRows, RowWriting, Table, locate_rows, read_text, set_field, write_fast_text};
+use crate::data::parse::{
+    LocatedRows, RowWriting, Table, fields_of, locate_rows, read_text, set_field, write_fast_text,
+};
 use crate::spreadsheet::is_formula;
 use crate::words::plural;
 
@@ -53,7 +59,7 @@ pub fn clean_file(
     let kept: Option<HashSet<usize>> = kept.map(|rows| rows.iter().copied().collect());
     let is_kept =
         |number: usize| !changes.dropped.contains(&number) && kept.as_ref().is_none_or(|kept| kept.contains(&number));
-    let mut parts = Vec::with_capacity(located.spans.len());
+    let mut parts: Vec<Part<'_>> = Vec::with_capacity(located.spans.len() + located.bad_spans.len());
     let are_lines = matches!(located.writing, RowWriting::TokenLines { .. });
     for (place, (number, span)) in located.spans.iter().enumerate() {
         let row = &text[span.clone()];
@@ -63,14 +69,18 @@ pub fn clean_file(
             Some(cells) if !located.tokens.is_empty() => Some(sentences::written(text, &located, place, cells)?),
             Some(cells) => Some(written(row, cells, &located, *number)?),
         };
-        parts.push(part.map(|part| if are_lines && kept.is_some() { sentences::apart(part) } else { part }));
+        let part = part.map(|part| if are_lines && kept.is_some() { sentences::apart(part) } else { part });
+        parts.push((span, part));
     }
+    for (number, span) in &located.bad_spans {
+        let is_left = kept.is_none() && !changes.dropped.contains(number);
+        parts.push((span, is_left.then(|| text[span.clone()].to_owned())));
+    }
+    parts.sort_by_key(|(span, _)| span.start);
     let num_rows = located.table.rows.iter().filter(|row| is_kept(row.number)).count();
     let written = assemble(text, &located, &parts, kept.is_some());
-    let num_bad = located.table.num_bad_rows;
-    if num_bad > 0 && kept.is_none() {
-        let rows = plural(num_bad, "row");
-        notes.push(format!("{rows} that could not be read: written as they stand, unless they were dropped"));
+    if kept.is_none() {
+        notes.extend(unread::notes(&located, &changes.dropped));
     }
     notes.extend(note_on_sentences(name, &written, num_rows, (file, read, source), &located));
     notes.extend(decoded.note.filter(|_| decoded.encoding == Encoding::Utf8));
@@ -119,7 +129,12 @@ fn locate(
     let has_no_header = source.file_columns.iter().enumerate().all(is_unnamed);
     let has_header = if has_no_header { Some(false) } else { read.has_header };
     let alone = ReadOptions { header_row: None, has_header, ..read.clone() };
-    let located = locate_rows(name, text, if is_own { &alone } else { read }, source.kind())?;
+    let find = |read: &ReadOptions| {
+        let mut located = locate_rows(name, text, read, source.kind())?;
+        located.split_translations();
+        Ok::<_, DataError>(located)
+    };
+    let located = find(if is_own { &alone } else { read })?;
     if !is_own || columns_of(&located.table, source).is_ok() {
         return Ok(located);
     }
@@ -128,7 +143,7 @@ fn locate(
         ReadOptions { has_header: Some(true), ..alone },
         ReadOptions { has_header: None, header_row: read.header_row, ..read.clone() },
     ];
-    let mut found = others.iter().filter_map(|other| locate_rows(name, text, other, source.kind()).ok());
+    let mut found = others.iter().filter_map(|other| find(other).ok());
     Ok(found.find(|other| columns_of(&other.table, source).is_ok()).unwrap_or(located))
 }
 
@@ -173,6 +188,8 @@ impl Changes {
                 .notes
                 .push("labels that are read as another one stand in lists, and are written as they were".into());
         }
+        let texts = source.columns.iter().filter_map(|(name, role)| Some((columns[name.as_str()]?, role.as_str())));
+        let texts = text_columns(texts);
         let mut num_misfits = 0;
         for row in &table.rows {
             let mut cells = row.cells.clone();
@@ -186,6 +203,7 @@ impl Changes {
                     cells[index] = label;
                 }
             }
+            clean_cells(&read.clean_texts, &texts, &row.nested, &mut cells);
             let new = cells.into_iter().enumerate().filter(|(index, cell)| *cell != row.cells[*index]);
             let new: BTreeMap<usize, String> = new.collect();
             if !new.is_empty() {
@@ -223,7 +241,12 @@ fn written(
     };
     match *writing {
         RowWriting::Delimited { separator, is_quoted } => {
-            let fields: Vec<&str> = (0..cells.len()).map(value).collect();
+            let own = || fields_of(row, separator, is_quoted);
+            let object = located.split.as_ref().map(|split| split.field(&table.columns, &cells, new, own));
+            let mut fields: Vec<&str> = (0..cells.len()).map(value).collect();
+            if let (Some(split), Some(object)) = (&located.split, &object) {
+                drop(fields.splice(split.range(), [object.as_str()]));
+            }
             let is_one_empty = fields.len() == 1 && fields[0].trim().is_empty();
             let field = |field: &&str| match is_quoted {
                 true => Ok(quoted(field, separator, is_one_empty)),
@@ -268,11 +291,14 @@ fn quoted(field: &str, separator: char, is_one_empty: bool) -> String {
     }
 }
 
+/// Where a row stands, and how it is written; `None` where it is left out.
+type Part<'a> = (&'a Range<usize>, Option<String>);
+
 /// The text with the rows that are left: with `only_rows`, beside what stands above the first, nothing else.
-fn assemble(text: &str, located: &LocatedRows, parts: &[Option<String>], only_rows: bool) -> String {
+fn assemble(text: &str, located: &LocatedRows, parts: &[Part<'_>], only_rows: bool) -> String {
     let mut out = String::with_capacity(text.len());
     let (mut at, mut between) = (0, None);
-    for (index, ((_, span), part)) in located.spans.iter().zip(parts).enumerate() {
+    for (index, (span, part)) in parts.iter().enumerate() {
         let gap = &text[at..span.start];
         at = span.end;
         if index == 0 || (!located.is_array && !only_rows) {
@@ -282,7 +308,7 @@ fn assemble(text: &str, located: &LocatedRows, parts: &[Option<String>], only_ro
         }
         if let Some(part) = part {
             // Of an array what stood behind the last item that is left stands before the next one.
-            if located.is_array && out.len() > located.spans[0].1.start {
+            if located.is_array && out.len() > parts[0].0.start {
                 out.push_str(between.unwrap_or_default());
             }
             between = None;

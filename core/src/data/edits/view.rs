@@ -229,6 +229,14 @@ impl RowTable {
         self.rows.iter().filter(is_it).map(|row| row.id.row).collect()
     }
 
+    /// The rows of a file that are used for nothing though nobody dropped them, by their numbers. All of them before it was noted what
+    /// rows are used for.
+    #[must_use]
+    pub fn unused_of(&self, file: Split) -> Vec<usize> {
+        let is_it = |row: &&FileRow| row.id.file == file && row.state() == RowState::Unused;
+        self.rows.iter().filter(is_it).map(|row| row.id.row).collect()
+    }
+
     /// The rows of a window.
     #[must_use]
     pub fn window(&mut self, query: &RowQuery) -> RowWindow {

@@ -2,7 +2,8 @@
 //!
 //! In: a finding, the rows that it was made of, and, where labels change, the rows as they stand in their files ([`RowTable`]). Out:
 //! which rows change ([`changes_of`]), then the edits that change them ([`edits_of`]): one step of the log of edits. Labels that are
-//! read as another one are no edits of rows: [`FindingAction::MergeLabels`] names them.
+//! read as another one are no edits of rows: [`FindingAction::MergeLabels`] names them. Nor are texts that are cleaned, or longer, as
+//! they are read.
 
 use super::{Finding, FindingAction, FindingGroup, FindingRows, FoundRow};
 use crate::config::{RowEdit, Split};
@@ -36,7 +37,9 @@ pub fn changes_of(finding: &Finding, rows: Option<&dyn FindingRows>) -> Vec<RowC
     let groups = finding.groups.iter();
     match &finding.action {
         FindingAction::None | FindingAction::MergeLabels { .. } => Vec::new(),
-        FindingAction::DropRows => groups.flat_map(|group| &group.rows).map(plain).collect(),
+        FindingAction::DropRows | FindingAction::CleanTexts { .. } | FindingAction::RaiseMaxSeqLength { .. } => {
+            groups.flat_map(|group| &group.rows).map(plain).collect()
+        }
         FindingAction::KeepFirst => groups.flat_map(|group| group.rows.iter().skip(1)).map(plain).collect(),
         FindingAction::MoveToTraining => {
             let held_out = groups.flat_map(|group| &group.rows).filter(|found| found.split != Split::Train);
@@ -65,7 +68,10 @@ fn relabeled(group: &FindingGroup, rows: &dyn FindingRows) -> Vec<RowChange> {
 pub fn edits_of(action: &FindingAction, changes: &[RowChange], table: Option<&RowTable>) -> Mended {
     let rows: Vec<RowId> = changes.iter().map(|change| change.row).collect();
     let edits = match action {
-        FindingAction::None | FindingAction::MergeLabels { .. } => Vec::new(),
+        FindingAction::None
+        | FindingAction::MergeLabels { .. }
+        | FindingAction::CleanTexts { .. }
+        | FindingAction::RaiseMaxSeqLength { .. } => Vec::new(),
         FindingAction::DropRows | FindingAction::KeepFirst => {
             edits_by_file(&rows, |file, rows| RowEdit::DropRows { file, rows })
         }
@@ -114,7 +120,7 @@ mod tests {
 
     use super::super::{FindingKind, FindingRow, FindingScan, Findings, LabelKind};
     use super::*;
-    use crate::config::ReadOptions;
+    use crate::config::{ReadOptions, TextCleaning};
     use crate::data::edits::RowSource;
     use crate::data::rows::DataFiles;
 
@@ -222,9 +228,16 @@ mod tests {
     }
 
     #[test]
-    fn what_asks_for_nothing_changes_nothing() {
+    fn what_asks_for_nothing_or_for_another_reading_is_no_edit() {
         assert!(mended(FindingKind::Leaks, Some(FindingAction::None)).is_empty());
         let merge = FindingAction::MergeLabels { from: vec!["parcel".into()], into: "card".into() };
         assert!(mended(FindingKind::Conflicts, Some(merge)).is_empty());
+        let clean = FindingAction::CleanTexts { of: TextCleaning::Markup };
+        for action in [clean, FindingAction::RaiseMaxSeqLength { to: 99 }] {
+            let found = found();
+            let finding = Finding { action: action.clone(), ..found.get(FindingKind::Blank).expect("one").clone() };
+            assert_eq!(changes_of(&finding, Some(&Rows)).len(), 1, "the rows that are read otherwise are counted");
+            assert!(mended(FindingKind::Blank, Some(action)).is_empty());
+        }
     }
 }

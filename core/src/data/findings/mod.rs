@@ -3,7 +3,8 @@
 //! In: the rows of any task by their texts ([`FindingRows`]). Out: [`Findings`]. [`FindingScan`] looks at the rows a part at a
 //! time, so that a driver can do something else in between. `normalize` makes texts comparable, `near` finds those that are
 //! nearly the same, `repeats` makes findings of rows that stand twice, `damage`, `language` and `personal` look at one text.
-//! Nothing is changed here: an action is data. `mend` says which edits of rows do it, `shown` is what a page shows.
+//! Nothing is changed here: an action is data. `mend` says which edits of rows do it (texts are cleaned as they are read, by
+//! `data/cleaning.rs`), `shown` is what a page shows.
 
 mod damage;
 mod language;
@@ -23,10 +24,13 @@ use serde::{Deserialize, Serialize};
 
 use super::edits::RowId;
 use super::split::Split;
+use crate::config::TextCleaning;
 
+pub(in crate::data) use damage::{repair_damage, strip_markup};
 pub(in crate::data) use language::TextLanguage;
 pub use mend::{MAX_RELABELED, Mended, RowChange, changes_of, edits_of};
 pub use near::NEAR_THRESHOLD;
+pub(in crate::data) use personal::name_personal;
 pub use personal::{mask_personal, replace_personal};
 pub use scan::FindingScan;
 pub(crate) use scan::{alone, rows_where};
@@ -219,6 +223,16 @@ pub enum FindingAction {
     MoveToTraining,
     /// Give all rows of a group its label; a group without one stays as it is.
     RelabelToMajority,
+    /// Read the texts cleaned of what was found in them.
+    CleanTexts {
+        /// Of what.
+        of: TextCleaning,
+    },
+    /// Read longer texts.
+    RaiseMaxSeqLength {
+        /// Tokens of the longest row; the model may read fewer.
+        to: usize,
+    },
     /// Read these labels as another one.
     MergeLabels {
         /// What is replaced.
@@ -238,6 +252,10 @@ impl FindingAction {
             Self::KeepFirst => "keep the first row of each group, drop the others".to_owned(),
             Self::MoveToTraining => "move them to the training rows".to_owned(),
             Self::RelabelToMajority => "give each text the label that most of its rows have".to_owned(),
+            Self::CleanTexts { of } => format!("read the texts with {} (clean_texts)", of.words()),
+            Self::RaiseMaxSeqLength { to } => {
+                format!("raise max_seq_length to {to}, or to as many tokens as the model reads")
+            }
             Self::MergeLabels { from, into } => {
                 let from: Vec<String> = from.iter().map(|label| format!("{label:?}")).collect();
                 format!("read {} as {into:?}", crate::words::list(&from, from.len()))

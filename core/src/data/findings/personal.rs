@@ -5,6 +5,7 @@
 //! have no check digit: what is written like one is taken for one. Names are not found.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// What stands for what is left out.
@@ -28,32 +29,42 @@ struct Found {
 /// The text with all personal data in it masked; borrowed where there are none.
 #[must_use]
 pub fn mask_personal(text: &str) -> Cow<'_, str> {
-    let found = find(text);
-    if found.is_empty() {
-        return Cow::Borrowed(text);
+    match find(text).as_slice() {
+        [] => Cow::Borrowed(text),
+        found => Cow::Owned(replace_with(text, found, |one| mask(text, one))),
     }
-    let (mut masked, mut from) = (String::with_capacity(text.len()), 0);
-    for found in &found {
-        masked.push_str(&text[from..found.range.start]);
-        masked.push_str(&mask(text, found));
-        from = found.range.end;
-    }
-    masked.push_str(&text[from..]);
-    Cow::Owned(masked)
 }
 
 /// The text with all personal data in it replaced by another text, and how many there were.
 #[must_use]
 pub fn replace_personal(text: &str, replacement: &str) -> (String, usize) {
     let found = find(text);
+    (replace_with(text, &found, |_| replacement.to_owned()), found.len())
+}
+
+/// The text with what they are in the place of all personal data in it, so that a model may learn that one stands there: `[mail]`,
+/// `[phone]`, `[account]`, `[card]`. `None` where there are none.
+pub(in crate::data) fn name_personal(text: &str) -> Option<String> {
+    let name = |one: &Found| match one.kind {
+        Kind::Mail => "[mail]",
+        Kind::Account => "[account]",
+        Kind::Card => "[card]",
+        Kind::Phone => "[phone]",
+    };
+    let found = find(text);
+    (!found.is_empty()).then(|| replace_with(text, &found, |one| name(one).to_owned()))
+}
+
+/// The text with another one in the place of each that was found.
+fn replace_with(text: &str, all: &[Found], replacement: impl Fn(&Found) -> String) -> String {
     let (mut replaced, mut from) = (String::with_capacity(text.len()), 0);
-    for Found { range, .. } in &found {
-        replaced.push_str(&text[from..range.start]);
-        replaced.push_str(replacement);
-        from = range.end;
+    for found in all {
+        replaced.push_str(&text[from..found.range.start]);
+        replaced.push_str(&replacement(found));
+        from = found.range.end;
     }
     replaced.push_str(&text[from..]);
-    (replaced, found.len())
+    replaced
 }
 
 /// What a text holds, masked: `mail a•••@•••.org, phone •••67`; `None` where it holds nothing.
@@ -90,7 +101,7 @@ fn mask(text: &str, found: &Found) -> String {
 fn find(text: &str) -> Vec<Found> {
     let has_mail = text.contains('@');
     let num_digits = text.bytes().filter(u8::is_ascii_digit).take(8).count();
-    let mut found = Vec::new();
+    let mut found = AllFound::new();
     if has_mail {
         find_mails(text, &mut found);
     }
@@ -98,17 +109,21 @@ fn find(text: &str) -> Vec<Found> {
         find_accounts(text, &mut found);
         find_numbers(text, &mut found);
     }
-    found.sort_by_key(|found| found.range.start);
-    found
+    found.into_values().collect()
 }
 
-fn add(found: &mut Vec<Found>, kind: Kind, range: Range<usize>) {
-    if found.iter().all(|other| other.range.end <= range.start || range.end <= other.range.start) {
-        found.push(Found { kind, range });
+/// What was found, by where it starts: none over another.
+type AllFound = BTreeMap<usize, Found>;
+
+fn add(found: &mut AllFound, kind: Kind, range: Range<usize>) {
+    // Of those that start before its end only the last can reach into it. A text may hold a million.
+    let last = found.range(..range.end).next_back();
+    if last.is_none_or(|(_, last)| last.range.end <= range.start) {
+        found.insert(range.start, Found { kind, range });
     }
 }
 
-fn find_mails(text: &str, found: &mut Vec<Found>) {
+fn find_mails(text: &str, found: &mut AllFound) {
     for (at, _) in text.match_indices('@') {
         let is_local = |char: char| char.is_alphanumeric() || matches!(char, '.' | '_' | '%' | '+' | '-');
         let is_domain = |char: char| char.is_alphanumeric() || matches!(char, '.' | '-');
@@ -173,7 +188,7 @@ const ACCOUNTS: [(&str, usize); 44] = [
     ("TR", 26),
 ];
 
-fn find_accounts(text: &str, found: &mut Vec<Found>) {
+fn find_accounts(text: &str, found: &mut AllFound) {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at + 4 <= bytes.len() {
@@ -230,7 +245,7 @@ impl DigitGroup {
 }
 
 /// Finds card and phone numbers: runs of digits with no more between them than spaces and signs.
-fn find_numbers(text: &str, found: &mut Vec<Found>) {
+fn find_numbers(text: &str, found: &mut AllFound) {
     let bytes = text.as_bytes();
     let mut run: Vec<DigitGroup> = Vec::new();
     let mut at = 0;
@@ -260,7 +275,7 @@ fn is_gap(between: &[u8]) -> bool {
     )
 }
 
-fn take_run(text: &str, run: &[DigitGroup], found: &mut Vec<Found>) {
+fn take_run(text: &str, run: &[DigitGroup], found: &mut AllFound) {
     let (Some(first), Some(last)) = (run.first(), run.last()) else { return };
     let before = text[..first.start].chars().next_back();
     let after = text[last.end..].chars().next();
@@ -275,7 +290,7 @@ fn take_run(text: &str, run: &[DigitGroup], found: &mut Vec<Found>) {
     }
 }
 
-fn find_cards(bytes: &[u8], run: &[DigitGroup], found: &mut Vec<Found>) {
+fn find_cards(bytes: &[u8], run: &[DigitGroup], found: &mut AllFound) {
     for (index, first) in run.iter().enumerate() {
         let mut digits: Vec<u8> = Vec::with_capacity(19);
         let mut end = first.start;
@@ -434,6 +449,21 @@ mod tests {
         let found = describe_personal("a@b.org, c@d.org, e@f.org and g@h.org").expect("four");
         assert_eq!(found, "mail a•••@•••.org, mail c•••@•••.org, mail e•••@•••.org and 1 more");
         assert_eq!(describe_personal("nothing here"), None);
+    }
+
+    #[test]
+    fn what_stood_there_is_named() {
+        let text = "anna@example.org, +49 170 1234567, DE89 3704 0044 0532 0130 00 or 4111 1111 1111 1111";
+        let named = name_personal(text).expect("four");
+        assert_eq!(named, "[mail], [phone], [account] or [card]");
+        assert_eq!((name_personal(&named), name_personal("nothing here")), (None, None));
+    }
+
+    #[test]
+    fn a_text_may_be_full_of_them() {
+        let text = "anna@example.org, 4111 1111 1111 1111; ".repeat(50_000);
+        let named = name_personal(&text).expect("many");
+        assert_eq!(named, "[mail], [card]; ".repeat(50_000));
     }
 
     proptest! {

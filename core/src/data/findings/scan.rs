@@ -17,6 +17,7 @@ use super::{
     Finding, FindingAction, FindingGroup, FindingKind, FindingRow, FindingRows, Findings, FoundRow, LabelKind,
     LabelRows, LanguageRows, MAX_LOOKED_AT, NotApplied, Severity,
 };
+use crate::config::TextCleaning;
 use crate::data::{Split, list_rows};
 use crate::words::plural;
 
@@ -65,8 +66,9 @@ pub struct FindingScan {
     marks: Vec<Mark>,
     /// Rows of which only the beginning was looked at.
     num_long: usize,
-    /// Rows whose tokens were counted.
+    /// Rows whose tokens were counted, and tokens of the longest.
     num_counted: usize,
+    longest: usize,
     /// Buffers: of the row that is looked at, and of one that it is compared with.
     own: (Normalized, Shingles),
     other: (Normalized, Shingles),
@@ -108,6 +110,7 @@ impl FindingScan {
             marks: Vec::new(),
             num_long: 0,
             num_counted: 0,
+            longest: 0,
             own: Default::default(),
             other: Default::default(),
         }
@@ -203,6 +206,7 @@ impl FindingScan {
         self.marks.extend(marks);
         if let Some(num_tokens) = found.num_tokens {
             self.num_counted += 1;
+            self.longest = self.longest.max(num_tokens);
             if num_tokens > self.max_tokens {
                 let note = plural(num_tokens, "token");
                 self.marks.push(Mark { kind: FindingKind::TooLong, row, note });
@@ -245,7 +249,7 @@ impl FindingScan {
         findings.findings = find_repeats(&repeats);
         let of_marks = MARKED.iter().filter_map(|&kind| {
             let marks = self.marks.iter().filter(|mark| mark.kind == kind);
-            of_rows(kind, marks.map(|mark| place(mark.row, &mark.note)).collect(), self.max_tokens)
+            of_rows(kind, marks.map(|mark| place(mark.row, &mark.note)).collect(), [self.max_tokens, self.longest])
         });
         findings.findings.extend(of_marks);
         findings.findings.extend(self.find_mix(&findings.languages, &place));
@@ -322,7 +326,7 @@ impl FindingScan {
             message,
             num_rows: rows.len(),
             groups: alone(rows),
-            action: FindingAction::None,
+            action: FindingAction::DropRows,
         })
     }
 
@@ -380,8 +384,8 @@ const MARKED: [FindingKind; 5] = [
     FindingKind::Markup,
 ];
 
-/// The finding about rows of which each was found by itself; `None` where there are none.
-fn of_rows(kind: FindingKind, rows: Vec<FoundRow>, max_tokens: usize) -> Option<Finding> {
+/// The finding about rows of which each was found by itself; `None` where there are none. A model reads `max_tokens` of a row.
+fn of_rows(kind: FindingKind, rows: Vec<FoundRow>, [max_tokens, longest]: [usize; 2]) -> Option<Finding> {
     if rows.is_empty() {
         return None;
     }
@@ -391,14 +395,14 @@ fn of_rows(kind: FindingKind, rows: Vec<FoundRow>, max_tokens: usize) -> Option<
     let (severity, action, what) = match kind {
         FindingKind::PersonalData => (
             Severity::Warning,
-            FindingAction::None,
+            FindingAction::CleanTexts { of: TextCleaning::PersonalData },
             format!(
                 "{hold} what looks like mail addresses, phone, account or card numbers, which a model may learn by heart"
             ),
         ),
         FindingKind::EncodingDamage => (
             Severity::Warning,
-            FindingAction::None,
+            FindingAction::CleanTexts { of: TextCleaning::Damage },
             format!(
                 "{hold} characters that were damaged on their way: save the file as UTF-8 anew, or name its encoding"
             ),
@@ -410,10 +414,13 @@ fn of_rows(kind: FindingKind, rows: Vec<FoundRow>, max_tokens: usize) -> Option<
         ),
         FindingKind::TooLong => (
             Severity::Note,
-            FindingAction::None,
+            FindingAction::RaiseMaxSeqLength { to: longest },
             format!("{} longer than {max_tokens} tokens, and {} cut there", verb("is", "are"), verb("is", "are")),
         ),
-        _ => (Severity::Note, FindingAction::None, format!("{hold} tags or entities of HTML")),
+        _ => {
+            let action = FindingAction::CleanTexts { of: TextCleaning::Markup };
+            (Severity::Note, action, format!("{hold} tags or entities of HTML"))
+        }
     };
     let names: Vec<String> = rows.iter().map(FoundRow::name).collect();
     let message = format!("{count} {what}: rows {}", list_rows(&names));

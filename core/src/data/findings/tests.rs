@@ -146,6 +146,15 @@ fn what_is_wrong_with_one_row_is_noted_without_personal_data() {
     assert_eq!(named(&found, FindingKind::Blank), [["4"], ["6"], ["7"]]);
     assert_eq!(named(&found, FindingKind::Markup), [["5"]]);
     assert_eq!(named(&found, FindingKind::TooLong), [["3"]]);
+    let action = |kind| found.get(kind).map(|finding| finding.action.clone());
+    for (kind, of) in [
+        (FindingKind::PersonalData, TextCleaning::PersonalData),
+        (FindingKind::EncodingDamage, TextCleaning::Damage),
+        (FindingKind::Markup, TextCleaning::Markup),
+    ] {
+        assert_eq!(action(kind), Some(FindingAction::CleanTexts { of }));
+    }
+    assert_eq!(action(FindingKind::TooLong), Some(FindingAction::RaiseMaxSeqLength { to: 17 }));
     let written = serde_json::to_string(&found).expect("plain values");
     for secret in ["berger", "1234567", "example.org"] {
         assert!(!written.contains(secret), "{secret}: {written}");
@@ -172,6 +181,7 @@ fn rows_in_another_language_are_listed() {
     rows.splits[0].extend((0..3).map(|number| name(german, number)));
     let found = find(&rows);
     assert_eq!(named(&found, FindingKind::LanguageMix), [["8"], ["9"], ["10"]]);
+    assert_eq!(found.get(FindingKind::LanguageMix).map(|mix| &mix.action), Some(&FindingAction::DropRows));
     let of = |language: &str, num_rows| LanguageRows { language: language.into(), num_rows };
     assert_eq!(found.languages, [of("English", 6), of("German", 3)]);
 }

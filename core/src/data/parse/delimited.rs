@@ -43,6 +43,8 @@ pub(super) struct Located {
     pub(super) table: Table,
     /// Of each row, its line end included.
     pub(super) spans: Vec<Range<usize>>,
+    /// Of each row that can't be read, by its number.
+    pub(super) bad_spans: Vec<(usize, Range<usize>)>,
     /// Of the row that names the columns, its line end included.
     pub(super) header: Option<Range<usize>>,
     /// Between fields; one that can't occur where there is one column.
@@ -205,20 +207,17 @@ fn read_located(name: &str, text: &str, read: &ReadOptions) -> Result<Located, D
     let first_row = sample.get(layout.first_row).map_or(text.len(), |record| record.start);
     drop(sample);
     let records = Records::new(text, separator, quoting).starting_at(start);
-    let spans = read_rows(&mut table, text, records, num_above, first_row);
-    Ok(Located { table: table.checked()?, spans, header, separator, is_quoted: quoting, has_single_quotes: false })
+    let (spans, bad_spans) = read_rows(&mut table, text, records, num_above, first_row);
+    let (table, is_quoted, has_single_quotes) = (table.checked()?, quoting, false);
+    Ok(Located { table, spans, bad_spans, header, separator, is_quoted, has_single_quotes })
 }
 
-/// Reads the records from `first_row` (an offset) on; `number` rows stand above the first record. Returns where the good rows
-/// stand.
-fn read_rows(
-    table: &mut Table,
-    text: &str,
-    mut records: Records<'_>,
-    mut number: usize,
-    first_row: usize,
-) -> Vec<Range<usize>> {
-    let mut spans = Vec::new();
+/// Where good rows stand, and bad ones by their numbers.
+type Places = (Vec<Range<usize>>, Vec<(usize, Range<usize>)>);
+
+/// Reads the records from `first_row` (an offset) on; `number` rows stand above the first record. Returns where they stand.
+fn read_rows(table: &mut Table, text: &str, mut records: Records<'_>, mut number: usize, first_row: usize) -> Places {
+    let (mut spans, mut bad_spans) = (Vec::new(), Vec::new());
     let width = table.columns.len();
     // Lines may be read again after a quote that is never closed, but not without end.
     let mut again = 4 * text.len();
@@ -231,12 +230,17 @@ fn read_rows(
         if swallowed && (record.fields.len() != width || record.flaw == Some(Flaw::Unclosed)) && again > 0 {
             again = again.saturating_sub(records.restart_after_line(record.start));
             table.add_bad(number, "a quoted field starts here and is never properly closed".into());
+            bad_spans.push((number, record.start..records.offset()));
             continue;
         }
         let start = record.start;
+        let mut add_bad = |table: &mut Table, reason: String| {
+            table.add_bad(number, reason);
+            bad_spans.push((number, start..records.offset()));
+        };
         match fit(record, width) {
             Ok(cells) if table.has_header && repeats_header(&table.columns, &cells) => {
-                table.add_bad(number, "it names the columns once more".into());
+                add_bad(table, "it names the columns once more".into());
             }
             Ok(cells) if table.rows.is_empty() && table.has_header && is_rule_of_markdown(&cells) => {
                 let note =
@@ -247,10 +251,10 @@ fn read_rows(
                 table.rows.push(Row { number, cells, nested: Vec::new() });
                 spans.push(start..records.offset());
             }
-            Err(reason) => table.add_bad(number, reason),
+            Err(reason) => add_bad(table, reason),
         }
     }
-    spans
+    (spans, bad_spans)
 }
 
 /// Whether cells hold nothing but dashes, with colons where Markdown aligns a column: `---`, `:--`, `:-:`.

@@ -76,6 +76,18 @@ impl Column<'_> {
             && self.values.iter().all(|value| is_figure(value))
     }
 
+    /// Objects below or lists of them, as JSON or as Python prints them, and a word above: `{"en": "…", "fr": "…"}` under `translation`,
+    /// `[{"role": …` under `messages`.
+    fn heads_objects(&self) -> bool {
+        // Of a long one only the beginning is looked at.
+        let is_object = |value: &&str| {
+            let inside = value.strip_prefix('[').unwrap_or(value);
+            inside.starts_with("{\"") || inside.starts_with("{'")
+        };
+        let is_named = is_like_name(self.name) && !is_object(&self.name);
+        is_named && !self.values.is_empty() && self.values.iter().all(is_object)
+    }
+
     /// Marks of one kind below, or nothing, and a word above: `x` in some rows of a column that is called `Price`.
     fn heads_marks(&self) -> bool {
         let is_mark = |value: &&str| MARKS.contains(value) && *value == self.values[0];
@@ -135,7 +147,8 @@ impl Column<'_> {
 ///
 /// A header may have empty cells (an index without a name), repeated names, and questions for names. What speaks for
 /// it, each enough: a known name that does not come back below it; numbers or dates below words; two frequent names;
-/// words above columns of marks; labels below that keep coming back and are short beside it, or names that would be odd as a label and a text.
+/// words above columns of marks; labels below that keep coming back and are short beside it, or names that would be odd as a
+/// label and a text.
 pub(super) fn has_header<C: AsRef<str>, R: AsRef<[C]>>(first: &[C], rest: &[R]) -> bool {
     let column = |index: usize| Column {
         name: first[index].as_ref().trim(),
@@ -173,6 +186,9 @@ pub(super) fn has_header<C: AsRef<str>, R: AsRef<[C]>>(first: &[C], rest: &[R]) 
     }
     if named.iter().any(|column| column.comes_back()) {
         return false;
+    }
+    if named.iter().any(|column| column.heads_objects()) {
+        return true;
     }
     if named.iter().filter(|column| column.heads_marks()).count() > 1 {
         return true;
@@ -317,6 +333,13 @@ mod tests {
             ["hello", "greet"],
             &[["hi", "salute"], ["bye", "leave"], ["hey", "salute"], ["ciao", "leave"]]
         ));
+    }
+
+    #[test]
+    fn words_above_objects_are_a_header() {
+        assert!(guess(["translation"], &[["{'en': 'a', 'fr': 'b'}"], ["{\"en\": \"c\"}"]]));
+        assert!(guess(["messages"], &[["[{\"role\": \"user\"}]"], ["[{'role': 'user'}]"]]));
+        assert!(!guess(["[{'role': 'user'}]"], &[["[{'role': 'assistant'}]"]]));
     }
 
     #[test]

@@ -3,10 +3,12 @@
 //! the bytes of each of its rows.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::delimited::{self, Located};
 use super::records::Records;
+use super::translations::{self, SplitColumn};
 use super::{Format, Table, conll, holds_json, json, label_first, token_rows};
 use crate::config::ReadOptions;
 use crate::data::error::DataError;
@@ -45,11 +47,41 @@ pub(in crate::data) struct LocatedRows {
     pub(in crate::data) spans: Vec<(usize, Range<usize>)>,
     /// Where rows are sentences and have a line or a record for each token: bytes of these, of each row of `spans`.
     pub(in crate::data) tokens: Vec<Vec<Range<usize>>>,
+    /// Bytes of rows that can't be read, by their numbers, ascending, apart from those of `spans`.
+    pub(in crate::data) bad_spans: Vec<(usize, Range<usize>)>,
     /// Bytes of the row that names the columns, of delimited text.
     pub(in crate::data) header: Option<Range<usize>>,
     pub(in crate::data) writing: RowWriting,
     /// Between two rows something stands that belongs to neither: the commas of an array.
     pub(in crate::data) is_array: bool,
+    /// The column that became several, once [`LocatedRows::split_translations`] made it so.
+    pub(in crate::data) split: Option<SplitColumn>,
+}
+
+impl LocatedRows {
+    /// The table as it is where such a file is read: with translations in cells taken apart.
+    pub(in crate::data) fn table_as_read(&self) -> Cow<'_, Table> {
+        if !matches!(self.writing, RowWriting::Delimited { .. }) || !translations::may_split(&self.table) {
+            return Cow::Borrowed(&self.table);
+        }
+        let mut table = self.table.clone();
+        translations::split(&mut table);
+        Cow::Owned(table)
+    }
+
+    /// Takes translations in cells of delimited text apart, as they are where such a file is read.
+    pub(in crate::data) fn split_translations(&mut self) {
+        if !matches!(self.writing, RowWriting::Delimited { .. }) || !self.tokens.is_empty() {
+            return;
+        }
+        self.split = translations::split(&mut self.table);
+        let good: HashSet<usize> = self.table.rows.iter().map(|row| row.number).collect();
+        let spans = std::mem::take(&mut self.spans).into_iter();
+        let (spans, bad): (Vec<_>, Vec<_>) = spans.partition(|(number, _)| good.contains(number));
+        self.spans = spans;
+        self.bad_spans.extend(bad);
+        self.bad_spans.sort_by_key(|(_, span)| span.start);
+    }
 }
 
 /// Reads a text and finds its rows in it.
@@ -68,10 +100,19 @@ pub(in crate::data) fn locate_rows(
     }
     if holds_json(name, text, read) {
         let table = json::parse::<true>(text)?;
-        let spans = json::locate(text, &table)?;
+        let (spans, bad_spans) = json::locate(text, &table)?;
         let is_array = table.format == Format::Json;
         let writing = RowWriting::Object;
-        return Ok(LocatedRows { table, spans, tokens: Vec::new(), header: None, writing, is_array });
+        return Ok(LocatedRows {
+            table,
+            spans,
+            tokens: Vec::new(),
+            bad_spans,
+            header: None,
+            writing,
+            is_array,
+            split: None,
+        });
     }
     let sentences = if kind == RowKind::Sentence { conll::locate(name, text, read)? } else { None };
     if let Some(located) = sentences {
@@ -80,7 +121,7 @@ pub(in crate::data) fn locate_rows(
     if let Some(table) = label_first::parse(text, read) {
         return Ok(of_lines(table, text, RowWriting::LabelFirst));
     }
-    let Located { table, spans, header, separator, is_quoted, has_single_quotes } =
+    let Located { table, spans, bad_spans, header, separator, is_quoted, has_single_quotes } =
         delimited::parse_located(name, text, read)?;
     if has_single_quotes {
         let message = "its fields stand in single quotes, in which rows can't be changed: save it with double quotes";
@@ -88,7 +129,8 @@ pub(in crate::data) fn locate_rows(
     }
     let spans = table.rows.iter().map(|row| row.number).zip(spans).collect();
     let writing = RowWriting::Delimited { separator, is_quoted };
-    let mut located = LocatedRows { table, spans, tokens: Vec::new(), header, writing, is_array: false };
+    let mut located =
+        LocatedRows { table, spans, tokens: Vec::new(), bad_spans, header, writing, is_array: false, split: None };
     if kind == RowKind::Sentence {
         token_rows::join_located(&mut located, read);
     }
@@ -110,9 +152,10 @@ pub(in crate::data) fn fields_of(row: &str, separator: char, is_quoted: bool) ->
 fn of_lines(table: Table, text: &str, writing: RowWriting) -> LocatedRows {
     // A carriage return alone ends a line of the one, and is a letter of the other.
     let lines = line_spans(text, writing == RowWriting::LabelFirst);
-    let span = |number: usize| Some((number, lines.get(number.checked_sub(1)?)?.clone()));
-    let spans = table.rows.iter().filter_map(|row| span(row.number)).collect();
-    LocatedRows { table, spans, tokens: Vec::new(), header: None, writing, is_array: false }
+    let good: HashSet<usize> = table.rows.iter().map(|row| row.number).collect();
+    let numbered = (1..).zip(lines).filter(|(_, line)| !text[line.clone()].trim().is_empty());
+    let (spans, bad_spans) = numbered.partition(|(number, _)| good.contains(number));
+    LocatedRows { table, spans, tokens: Vec::new(), bad_spans, header: None, writing, is_array: false, split: None }
 }
 
 /// Bytes of each line, its end included.
@@ -164,6 +207,23 @@ mod tests {
         );
         let lines = locate_rows("x.txt", "a, b\n\n c\n", &ReadOptions::default(), RowKind::Line).expect("lines");
         assert_eq!(lines.spans, [(1, 0..5), (3, 6..9)]);
+    }
+
+    #[test]
+    fn rows_that_can_not_be_read_have_a_place_too() {
+        let bad_rows = |name: &str, text: &str| {
+            let located = locate_rows(name, text, &ReadOptions::default(), RowKind::Cells).expect("a table");
+            let spans = located.bad_spans.into_iter();
+            spans.map(|(number, span)| (number, text[span].to_owned())).collect::<Vec<_>>()
+        };
+        let table = "text,label\r\na,b,c\r\n\r\n\"d\",x\r\n\"e\",x\r\ntext,label\r\n\"f,x\r\ng,x\r\n";
+        let expected = [(2, "a,b,c\r\n"), (6, "text,label\r\n"), (7, "\"f,x\r\n")];
+        assert_eq!(bad_rows("x.csv", table), owned(&expected));
+        let lines = "oops\n{\"a\": 1}\n\n[\n1\n]\n{\"a\": 2}\n{\n  \"a\": oops\n}\n{\n  \"a\": 3\n}\n{\"a\": 4} x";
+        let expected = [(1, "oops\n"), (4, "[\n1\n]\n"), (8, "{\n  \"a\": oops\n}\n"), (14, "{\"a\": 4} x")];
+        assert_eq!(bad_rows("x.jsonl", lines), owned(&expected));
+        let questions = "ENTY:animal What ?\n".repeat(60) + "oops\r\n\r\nDESC:manner How ?\n";
+        assert_eq!(bad_rows("x.label", &questions), owned(&[(61, "oops\r\n")]));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod located;
 mod records;
 mod single_byte;
 mod token_rows;
+mod translations;
 
 use serde::{Deserialize, Serialize};
 
@@ -200,7 +201,11 @@ fn parse_as<const KEEP: bool>(name: &str, bytes: &[u8], read: &ReadOptions) -> R
     } else {
         match label_first::parse(text, read) {
             Some(table) => table,
-            None => delimited::parse(name, text, read)?,
+            None => {
+                let mut table = delimited::parse(name, text, read)?;
+                translations::split(&mut table);
+                table
+            }
         }
     };
     (table.encoding, table.is_encoding_guessed) = (encoding, is_guessed);

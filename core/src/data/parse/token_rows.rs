@@ -69,17 +69,33 @@ pub(crate) fn best_named(table: &Table, names: &[&str], taken: &[Option<usize>])
 pub(super) fn join_located(located: &mut LocatedRows, read: &ReadOptions) {
     let Some(columns) = TokenColumns::of(&located.table, read) else { return };
     let rows: HashMap<usize, Range<usize>> = std::mem::take(&mut located.spans).into_iter().collect();
+    let records = std::mem::take(&mut located.bad_spans);
     let sentences = join_tokens(&mut located.table, &columns);
     let good: HashSet<usize> = located.table.rows.iter().map(|row| row.number).collect();
     for (index, numbers) in sentences.iter().enumerate() {
         let tokens: Vec<Range<usize>> = numbers.iter().map(|number| rows[number].clone()).collect();
-        let (first, last) = (&tokens[0], &tokens[tokens.len() - 1]);
-        let next = sentences.get(index + 1).map(|numbers| rows[&numbers[0]].start);
+        let (start, end) = (tokens[0].start, tokens[tokens.len() - 1].end);
+        // A record that can't be read belongs to the sentence within which it stands, and to none between two.
+        let record = records.get(records.partition_point(|(_, record)| record.start < end)).map(|(_, span)| span.start);
+        let next = sentences.get(index + 1).map_or(end, |numbers| rows[&numbers[0]].start);
+        let span = start..record.map_or(next, |record| record.min(next));
         if good.contains(&numbers[0]) {
-            located.spans.push((numbers[0], first.start..next.unwrap_or(last.end)));
+            located.spans.push((numbers[0], span));
             located.tokens.push(tokens);
+        } else {
+            located.bad_spans.push((numbers[0], span));
         }
     }
+    let mut between = records;
+    between.retain(|(_, record)| {
+        let holds = |spans: &[(usize, Range<usize>)]| {
+            let last = spans.partition_point(|(_, span)| span.start <= record.start).checked_sub(1);
+            last.is_some_and(|last| spans[last].1.end > record.start)
+        };
+        !holds(&located.spans) && !holds(&located.bad_spans)
+    });
+    located.bad_spans.extend(between);
+    located.bad_spans.sort_by_key(|(_, span)| span.start);
 }
 
 /// Columns of a table with one token a row.

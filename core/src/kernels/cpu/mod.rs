@@ -16,7 +16,7 @@ mod rows;
 mod softmax;
 mod square_sum;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 use burn_autodiff::Autodiff;
 use burn_dispatch::DispatchDevice;
 use burn_flex::{Flex, FlexTensor};
@@ -44,6 +44,15 @@ pub(super) fn is_cpu(device: Device) -> bool {
 /// The value of a one-element tensor on the CPU.
 pub(crate) fn scalar(tensor: &Tensor<1>) -> f32 {
     plain(tensor.clone()).storage::<f32>()[0]
+}
+
+/// The same values in memory of their own; of a tensor that is none of f32, which no step writes over, the tensor.
+pub(crate) fn own_copy<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
+    let flex = plain(tensor);
+    match flex.dtype() {
+        DType::F32 => lift(shaped(&flex, flex.storage::<f32>().to_vec())),
+        _ => lift(flex),
+    }
 }
 
 type Recorded = <Autodiff<Flex> as burn_backend::BackendTypes>::FloatTensorPrimitive;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::classification::ClassMetrics;
 use super::super::figure::Figure;
 use super::super::ratios::{Counts, PrecisionRecallF1, macro_average, micro_average, ratio, weighted_average};
+use super::super::row_sums::{SumFigure, share_of};
 use super::errors::{EntityErrorKind, compare_entities};
 use super::spans::{EntitySpan, entity_spans};
 use super::strict::{TagScheme, detect_tag_scheme, strict_entity_spans};
@@ -111,6 +112,33 @@ impl EntityEvaluation {
         }
         figures
     }
+}
+
+/// Figures out of sums over sequences, each of [`entity_sums`]. Strict ones need a scheme.
+pub const ENTITY_FIGURES: [SumFigure; 7] = [
+    SumFigure { name: "f1", higher_is_better: true, of_sums: |sums| share_of(2.0 * sums[0], sums[1] + sums[2]) },
+    SumFigure { name: "precision", higher_is_better: true, of_sums: |sums| share_of(sums[0], sums[1]) },
+    SumFigure { name: "recall", higher_is_better: true, of_sums: |sums| share_of(sums[0], sums[2]) },
+    SumFigure { name: "strict_f1", higher_is_better: true, of_sums: |sums| share_of(2.0 * sums[3], sums[4] + sums[5]) },
+    SumFigure { name: "strict_precision", higher_is_better: true, of_sums: |sums| share_of(sums[3], sums[4]) },
+    SumFigure { name: "strict_recall", higher_is_better: true, of_sums: |sums| share_of(sums[3], sums[5]) },
+    SumFigure { name: "accuracy", higher_is_better: true, of_sums: |sums| share_of(sums[6], sums[7]) },
+];
+
+/// What the figures of a sequence of tags are made of: entities that were found, were predicted, and are there; the same under the
+/// rules of a scheme (0 without one, or where a tag is not of it); words with the right tag, and all words.
+#[must_use]
+pub fn entity_sums<G: AsRef<str>, P: AsRef<str>>(gold: &[G], predicted: &[P], scheme: Option<TagScheme>) -> [f64; 8] {
+    let counts = |gold: Vec<EntitySpan>, found: Vec<EntitySpan>| {
+        [shared_spans(&gold, &found).count() as f64, found.len() as f64, gold.len() as f64]
+    };
+    let [hits, num_predicted, support] = counts(entity_spans(gold), entity_spans(predicted));
+    let strict = scheme
+        .and_then(|scheme| Some(counts(strict_entity_spans(gold, scheme)?, strict_entity_spans(predicted, scheme)?)));
+    let [strict_hits, strict_predicted, strict_support] = strict.unwrap_or_default();
+    let right = gold.iter().zip(predicted).filter(|(gold, found)| is_same_tag(*gold, *found)).count() as f64;
+    let words = gold.len() as f64;
+    [hits, num_predicted, support, strict_hits, strict_predicted, strict_support, right, words]
 }
 
 /// The figures of `predicted` tags against `gold` ones, sequence by sequence. Without a `scheme` the strict figures take

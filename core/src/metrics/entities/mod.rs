@@ -11,6 +11,9 @@ mod spans;
 mod strict;
 
 pub use errors::{EntityError, EntityErrorKind, compare_entities};
-pub use evaluation::{EntityConfusion, EntityErrorCounts, EntityEvaluation, StrictEntities, evaluate_entities};
+pub use evaluation::{
+    ENTITY_FIGURES, EntityConfusion, EntityErrorCounts, EntityEvaluation, StrictEntities, entity_sums,
+    evaluate_entities,
+};
 pub use spans::{EntitySpan, entity_spans};
 pub use strict::{TagScheme, detect_tag_scheme, strict_entity_spans};

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{NamedBlob, Problem, ProjectState, RunId};
 use crate::config::{ModelSource, ReadOptions};
+use crate::plan::HeldBytes;
+use crate::report::DataSummary;
 use crate::task::{DataReport, Task};
 
 /// A model that was loaded.
@@ -103,6 +105,17 @@ pub struct OpenedPart {
     pub read: ReadOptions,
 }
 
+/// What the worker knows of a run that is over, for a report on it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RecordedRun {
+    /// What was run, as the text of its job file.
+    pub job: String,
+    /// What computes.
+    pub device: String,
+    /// The rows; of several tasks those of each.
+    pub data: Vec<DataSummary>,
+}
+
 /// Bytes in use.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct MemoryReport {
@@ -112,6 +125,9 @@ pub struct MemoryReport {
     pub gpu_in_use: u64,
     /// The worker's wasm memory.
     pub wasm: u64,
+    /// What a run holds between two steps.
+    #[serde(default)]
+    pub held: HeldBytes,
 }
 
 /// What the learning-rate range test found (Smith 2017).

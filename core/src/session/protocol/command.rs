@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(doc)]
 use super::{FromWorker, Reply};
-use super::{NamedBlob, NearTo, PartFiles, ProjectFiles, ProjectState, Prompt, ToExplain, Weights};
+use super::{NamedBlob, NearTo, PartFiles, ProjectFiles, ProjectState, Prompt, ToExplain, Weights, WriteAs};
 use crate::config::{CopyMethod, ExportFormat, ModelChanges, ModelSource, ReadOptions, RowEdits, RunConfig};
 use crate::data::{RowQuery, RowSource};
 use crate::device_report::Backend;
@@ -38,9 +38,9 @@ pub enum Command {
         /// Milliseconds without a byte after which a connection counts as broken.
         stall_ms: u32,
     },
-    /// Load a model from files the person chose. Reply: [`Reply::Model`].
+    /// Load a model from files the person chose, or put an adapter on the loaded one. Reply: [`Reply::Model`].
     LoadModel {
-        /// config.json, model.safetensors, tokenizer.json or vocab.txt, …
+        /// config.json, model.safetensors, tokenizer.json or vocab.txt, …; of an adapter its files, or a zip of them.
         files: Vec<NamedBlob>,
     },
     /// Guess which of some tasks a file is for. Reply: [`Reply::Task`].
@@ -94,8 +94,8 @@ pub enum Command {
     CleanFile {
         /// Which file.
         file: Split,
-        /// How the files are taken apart.
-        source: RowSource,
+        /// How the files are taken apart; `None` of images, whose labels are written as a table that is put beside them.
+        source: Option<RowSource>,
         /// How they are read, with the edits.
         read: ReadOptions,
         /// Only the rows of this split; `None` writes all of the file.
@@ -303,17 +303,17 @@ pub enum Command {
         /// Which rows.
         split: Split,
     },
-    /// Look through the rows of all splits for labels that may be wrong. Progress comes as [`FromWorker::EvaluationProgress`]. Reply:
-    /// [`Reply::LabelErrors`]; [`Reply::Done`] where it was ended before.
+    /// Look through the rows of all splits for labels that may be wrong, or through those that the run did not learn from. Progress comes
+    /// as [`FromWorker::EvaluationProgress`]. Reply: [`Reply::LabelErrors`]; [`Reply::Done`] where it was ended before.
     FindLabelErrors {
-        /// Folds whose rows tell each other's labels.
-        num_folds: usize,
+        /// Folds whose rows tell each other's labels; `None` takes what the run says of its own validation and test rows.
+        num_folds: Option<usize>,
     },
     /// End what learns of labels, of the two commands before, or the test of learning rates. Reply: [`Reply::Done`]; then that of the
     /// command.
     StopLearningLabels,
     /// Put images into one file, which is read as if it had been dropped: a zip with a folder for each class. Reply:
-    /// [`Reply::Packed`], with one blob.
+    /// [`Reply::Packed`], with the zip as a file of the browser's.
     PackImages {
         /// The images, under their paths (`circle/1.png`).
         files: Vec<NamedBlob>,
@@ -322,6 +322,11 @@ pub enum Command {
     RowImages {
         /// Split, and place of the row in it.
         rows: Vec<(Split, usize)>,
+    },
+    /// The files of images in rows of the training file, whether these have labels or not. Reply: [`Reply::Images`], with a blob for each.
+    ImagesOfFile {
+        /// The numbers of the rows.
+        rows: Vec<usize>,
     },
     /// Training rows as they are trained on with a seed. Reply: [`Reply::Images`], PNG files.
     PreviewAugmentation {
@@ -379,13 +384,15 @@ pub enum Command {
         part: Option<String>,
         /// Thresholds that the person chose, as of [`Command::Export`].
         thresholds: BTreeMap<String, f64>,
+        /// How texts are written; `None` of models that do not write.
+        write_as: Option<WriteAs>,
     },
     /// Put the rows of the training file that have no label in the order in which they are best labeled: those that the trained model is
-    /// least sure of first, else rows that have little in common. Progress and end as of [`Command::LabelFile`]. Reply:
+    /// least sure of first, else rows that have little in common (of images, paths). Progress and end as of [`Command::LabelFile`]. Reply:
     /// [`Reply::Ranked`]; [`Reply::Done`] where it was ended before.
     RankUnlabeled {
-        /// How the files are taken apart.
-        source: RowSource,
+        /// How the files are taken apart; `None` of images, which are those that were read last.
+        source: Option<RowSource>,
         /// The edits of rows that hold.
         edits: RowEdits,
         /// By what it is told how unsure a model is.
@@ -459,8 +466,7 @@ pub enum Command {
         /// The zip is opened again, and its answers compared with those of the model in memory.
         is_verified: bool,
     },
-    /// The report on the run that is over, with what was measured of it since: HTML in one file. Reply: [`Reply::Exported`], with
-    /// its parts as blobs.
+    /// Say what is known of the run that is over: the page makes its report and its log. Reply: [`Reply::Recorded`], with one blob.
     Report,
     /// Take the trained model, adapters added to its weights, for the loaded one, so that another run can go on from it.
     /// The rows are dropped. Reply: [`Reply::Model`].

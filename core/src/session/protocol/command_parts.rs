@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{PromptFormat, ReadOptions};
-use crate::task::Task;
+use crate::config::{PromptFormat, ReadOptions, with_input_below};
+use crate::generate::SamplingConfig;
+use crate::task::{Task, TaskInput};
 use crate::tokenizer::{Role, Turn};
 
 /// A file whose bytes travel beside the message.
@@ -50,6 +51,27 @@ pub enum Prompt {
     Text(String),
     /// A conversation, written by the model's chat template.
     Turns(Vec<Turn>),
+}
+
+/// How texts are written after the inputs of a file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WriteAs {
+    /// How an input is given to the model.
+    pub format: PromptFormat,
+    /// How tokens are chosen, and how many.
+    pub sampling: SamplingConfig,
+}
+
+impl WriteAs {
+    /// What the model is given of an input: of an instruction with what it is about (a second text) both.
+    #[must_use]
+    pub fn prompt(&self, input: &TaskInput) -> Prompt {
+        let Some(about) = &input.second else { return Prompt::from_bare(&self.format, &input.text) };
+        match self.format.prompt_with_input(&input.text, about) {
+            Some(text) => Prompt::Text(text),
+            None => Prompt::from_bare(&self.format, &with_input_below(&input.text, about)),
+        }
+    }
 }
 
 impl Prompt {

@@ -82,7 +82,7 @@ impl Compared {
 
     /// Compares the outputs of a batch of rows with these names.
     pub(super) fn add(&mut self, names: &[String], before: &Outputs, after: &Outputs) {
-        if let (Outputs::Sums { .. }, Outputs::Sums { .. }) = (before, after) {
+        if let (Outputs::Tokens { .. }, Outputs::Tokens { .. }) = (before, after) {
             self.reading = Reading::Numbers;
         }
         for (index, name) in names.iter().enumerate() {
@@ -104,8 +104,9 @@ impl Compared {
     /// Difference of the row at `index` of so many, and whether its highest label is another.
     fn of_row(&self, index: usize, num_rows: usize, before: &Outputs, after: &Outputs) -> (f64, bool) {
         match (before, after) {
-            (Outputs::Sums { loss: before, .. }, Outputs::Sums { loss: after, .. }) => {
-                (relative(*before, *after, before.abs().max(1.0)), false)
+            (Outputs::Tokens { losses: before, .. }, Outputs::Tokens { losses: after, .. }) => {
+                let [before, after] = [before, after].map(|losses| doubles(losses).iter().sum::<f64>());
+                (relative(before, after, before.abs().max(1.0)), false)
             }
             (Outputs::Rows { values: before, width }, Outputs::Rows { values: after, width: other })
                 if width == other && before.len() == after.len() && *width > 0 =>
@@ -224,7 +225,7 @@ mod tests {
             assert!(found.is_alike() && found.num_rows == 2, "{reading:?}: {found:?}");
             assert!(found.words().contains(" 0, 1e-4 is allowed"), "{}", found.words());
         }
-        let loss = Outputs::Sums { loss: 12.5, num_correct: 3 };
+        let loss = Outputs::Tokens { losses: vec![12.5, 0.5], are_right: vec![false, true] };
         assert!(compared(Reading::Labels, 1, &loss, &loss).is_alike());
     }
 
@@ -261,8 +262,11 @@ mod tests {
     #[test]
     fn what_is_no_number_or_of_another_shape_never_agrees() {
         let whole = rows(&[1.0, 2.0], 2);
-        let others =
-            [rows(&[f32::NAN, 2.0], 2), rows(&[1.0, 2.0, 3.0], 3), Outputs::Sums { loss: 1.0, num_correct: 0 }];
+        let others = [
+            rows(&[f32::NAN, 2.0], 2),
+            rows(&[1.0, 2.0, 3.0], 3),
+            Outputs::Tokens { losses: vec![1.0], are_right: vec![false] },
+        ];
         for other in others {
             for reading in [Reading::Labels, Reading::SeveralLabels, Reading::Vectors, Reading::Numbers] {
                 let found = compared(reading, 1, &whole, &other);

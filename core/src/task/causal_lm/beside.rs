@@ -33,6 +33,24 @@ const UNREAD: [(&[&str], &str); 5] = [
     (&["summary"], "no summaries are learned: to learn them, write each conversation as one text"),
 ];
 
+/// What chat templates write before a turn.
+const TURN_MARKS: [&str; 6] =
+    ["<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "[INST]", "<|user|>", "### Human:"];
+
+/// Says so where most texts are conversations as a chat template wrote them: nothing tells questions from answers in a text.
+pub(super) fn note_on_templates(table: &Table, used: &[(usize, &str)]) -> Option<String> {
+    let &(column, _) = used.first()?;
+    let count = |mark: &str| table.rows.iter().filter(|row| row.cells[column].contains(mark)).count();
+    let (mark, count) = TURN_MARKS.into_iter().map(|mark| (mark, count(mark))).max_by_key(|(_, count)| *count)?;
+    (count * 2 > table.rows.len()).then(|| {
+        format!(
+            "the text of {} is a conversation as a chat template writes it ({mark}): all of it is learned, what is asked, too; to learn \
+             the answers alone, give each conversation as a list of turns under \"messages\"",
+            plural(count, "row")
+        )
+    })
+}
+
 /// The column that says `true` or `false` of every answer: what is `false` is not to be learned.
 pub(super) fn wanted_column(table: &Table, used: &[(usize, &str)]) -> Option<usize> {
     let cells =
@@ -94,6 +112,18 @@ mod tests {
     use super::*;
     use crate::config::ReadOptions;
     use crate::data::parse_keeping_nested;
+
+    #[test]
+    fn texts_with_the_marks_of_a_chat_template_are_said() {
+        let chat = r#"{"text": "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello<|im_end|>"}"#;
+        let note = |lines: &[&str]| {
+            let table = parse_keeping_nested("x.jsonl", lines.join("\n").as_bytes(), &ReadOptions::default());
+            note_on_templates(&table.expect("a table"), &[(0, "text")])
+        };
+        let said = note(&[chat, chat, r#"{"text": "a"}"#]).expect("most rows have them");
+        assert!(said.starts_with("the text of 2 rows is a conversation") && said.contains("(<|im_start|>)"), "{said}");
+        assert_eq!(note(&[r#"{"text": "a [INST] b"}"#, r#"{"text": "a"}"#]), None);
+    }
 
     fn table(lines: &[&str]) -> Table {
         parse_keeping_nested("x.jsonl", lines.join("\n").as_bytes(), &ReadOptions::default()).expect("a table")

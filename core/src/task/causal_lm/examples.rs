@@ -4,19 +4,21 @@
 //! Rows that can't be used are listed with number and reason, and do not stop the rest. A plain text file is one
 //! example, cut into passages when it is encoded; its splits are its beginning and its end.
 
-use super::beside::{note_on_marks, notes_on_unread, wanted_column};
+use std::collections::BTreeSet;
+
+use super::beside::{note_on_marks, note_on_templates, notes_on_unread, wanted_column};
 use super::conversation::{Companions, ConversationNotes};
 use super::prompts::{self, JoinedBy, joined_by};
 use super::row::RowReader;
 use super::shape::{Columns, are_names, choose_columns};
 use super::splits::{count_repeats, share_out, split_text};
-use crate::config::{DataShape, PromptFormat, ReadOptions, RowEdits, SplitConfig};
+use crate::config::{DataShape, PromptFormat, ReadOptions, RowEdits, SplitConfig, TextCleaning};
 use crate::data::{
-    BadCell, BadRow, DataError, DataFiles, FileReading, Format, ReadSummary, Split, Table, apply_edits,
-    parse_keeping_nested,
+    BadCell, BadRow, DataError, DataFiles, FileReading, Format, ReadSummary, RowKeys, Split, Table, apply_edits,
+    clean_table, parse_keeping_nested,
 };
 use crate::task::RenderTurns;
-use crate::task::plain_texts::{PlainText, unused_edits};
+use crate::task::plain_texts::{PlainText, unused_cleaning, unused_edits};
 use crate::tokenizer::{Piece, Turn};
 
 /// Bad rows that are kept with their reason, over all files.
@@ -207,6 +209,7 @@ pub fn build_dataset(
         Source::Table(..) => &read.edits,
     };
     summary.warnings.extend(unused_edits(&read.edits).filter(|_| edits.is_empty()));
+    summary.warnings.extend(unused_cleaning(read).filter(|_| matches!(source, Source::Plain(_))));
     let mut own = |file: &Option<(String, Vec<u8>)>, role: &'static str| -> Result<Option<Vec<Example>>, DataError> {
         let Some((name, bytes)) = file else { return Ok(None) };
         let in_file = |source| DataError::InFile { role, name: name.clone(), source: Box::new(source) };
@@ -223,7 +226,7 @@ pub fn build_dataset(
                 DataError::NoShapeColumn { shape: shape.name(), role: "same parts", columns: names_of(&source) };
             return Err(in_file(error));
         }
-        take((source, edits), role, format, template, &mut summary).map(Some).map_err(in_file)
+        take((source, edits, &read.clean_texts), role, format, template, &mut summary).map(Some).map_err(in_file)
     };
     let (own_valid, own_test) = (own(&files.valid, "validation")?, own(&files.test, "test")?);
     let fractions = SplitConfig {
@@ -231,6 +234,11 @@ pub fn build_dataset(
         test_fraction: if own_valid.is_some() || own_test.is_some() { 0.0 } else { split.test_fraction },
     };
     let [train, valid, test] = match source {
+        Source::Plain(_) if read.sharing.fold.is_some() => {
+            let message =
+                "a text is one row, and one row is not shared out into folds: give a table with a text a row".into();
+            return Err(DataError::BadOption { field: "fold".into(), message });
+        }
         Source::Plain(plain) => {
             summary.num_rows += 1;
             summary.warnings.extend(plain.note);
@@ -238,9 +246,12 @@ pub fn build_dataset(
             [train, own_valid.unwrap_or(valid), own_test.unwrap_or(test)]
         }
         source => {
-            let train = take((source, edits), "", format, template, &mut summary)?;
-            let seed = read.sharing.split_seed.unwrap_or(seed);
-            share_out(train, [own_valid, own_test], &summary.moves, &fractions, seed)
+            let train = take((source, edits, &read.clean_texts), "", format, template, &mut summary)?;
+            let keys = RowKeys::without_columns(&read.sharing);
+            let asked = ReadSummary { moves: summary.moves.clone(), keys, ..ReadSummary::default() };
+            let (splits, notes) = share_out(train, [own_valid, own_test], asked, &fractions, seed);
+            summary.notes.extend(notes);
+            splits
         }
     };
     let dataset = Dataset { shape, train, valid, test };
@@ -279,7 +290,7 @@ fn summary_of(name: &str, source: &Source) -> ReadSummary {
 
 /// The examples of a file; notes the rows that are none.
 fn take(
-    (source, edits): (Source, &RowEdits),
+    (source, edits, clean_texts): (Source, &RowEdits, &BTreeSet<TextCleaning>),
     role: &str,
     format: Option<&PromptFormat>,
     template: Option<&RenderTurns<'_>>,
@@ -305,6 +316,8 @@ fn take(
         _ => Split::Train,
     };
     apply_edits(edits, file, &used, &mut table).tell(summary, role);
+    let note = clean_table(clean_texts, columns.roles().into_iter(), &mut table);
+    summary.notes.extend(note.map(|note| in_file(role, note)));
     let notes = std::mem::take(&mut table.notes).into_iter();
     summary.warnings.extend(notes.map(|note| in_file(role, note)));
     let companions = match columns.shape() {
@@ -321,9 +334,10 @@ fn take(
         _ => wanted_column(&table, &columns.roles()),
     };
     let mut unread = notes_on_unread(&table, &columns.roles());
-    if columns.shape() != DataShape::Text {
-        unread.extend(note_on_marks(&table, &columns.roles(), wanted));
-    }
+    unread.extend(match columns.shape() {
+        DataShape::Text => note_on_templates(&table, &columns.roles()),
+        _ => note_on_marks(&table, &columns.roles(), wanted),
+    });
     summary.warnings.extend(unread.into_iter().map(|note| in_file(role, note)));
     let mut conversation_notes = ConversationNotes::default();
     let (mut bad, mut num_bad) = (std::mem::take(&mut table.bad_rows), table.num_bad_rows);

@@ -20,6 +20,7 @@ mod pack;
 mod parts;
 mod plain;
 mod prompts;
+mod prompts_alone;
 mod report;
 mod row;
 mod rows;
@@ -29,10 +30,15 @@ mod turns;
 
 use serde::{Deserialize, Serialize};
 
-use super::answers::Answers;
+use super::answers::{Answers, InputFile, Inputs};
 use super::spec::settings_of_texts;
+use super::written::FORM;
 use super::{FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, Task, TaskError, TaskSpec, Unit};
+use crate::data::parse;
+use prompts_alone::choose_prompt;
 
+pub use super::token_measure::TokenRow as RowPrediction;
+pub use super::written::Written as Prediction;
 pub use card::card;
 pub use data::read;
 pub use examples::{Dataset, Example, Summary, build_dataset};
@@ -66,6 +72,8 @@ pub const SPEC: TaskSpec = TaskSpec {
         "completion_column",
         "messages_column",
         "prompt_format",
+        "fold",
+        "clean_texts",
         "edits",
     ],
     recipe: &super::recipes::OF_WRITING,
@@ -81,19 +89,12 @@ pub struct EvaluationDetail {
     pub num_tokens: u64,
 }
 
-/// Tokens are measured, and no row as a whole: there is none of these.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RowPrediction {}
-
-/// A language model is given prompts, and no inputs.
-pub static ANSWERS: Option<Answers> = None;
-
-/// What a model wrote. Inputs are never answered in this way ([`predictor`]).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Prediction {
-    /// The text, without the prompt.
-    pub text: String,
-}
+/// Inputs are prompts, and an answer is written after each.
+pub static ANSWERS: Option<Answers> = Some(Answers {
+    inputs: Inputs::Rows { file: InputFile { parse, names: &["prompt", "input"] }, choose: choose_prompt },
+    in_file: FORM,
+    in_row: FORM,
+});
 
 /// A language model answers by writing, a token at a time, which is another way than a batch of inputs.
 ///

@@ -4,7 +4,7 @@ use super::beside::is_unwanted;
 use super::conversation::{Companions, ConversationNotes};
 use super::shape::Columns;
 use super::turns::{TurnsOrText, has_no_roles, parse_pair, parse_turns};
-use crate::config::{ALPACA, PromptFormat};
+use crate::config::{PromptFormat, alpaca_prompt, with_input_below};
 use crate::data::{BadCell, Row};
 use crate::task::RenderTurns;
 use crate::tokenizer::{Conversation, Piece, RenderedConversation, Role, Turn};
@@ -85,8 +85,7 @@ impl RowReader<'_> {
             Columns::Instruction { instruction, input, output } => {
                 let (instruction, input) = (cell(instruction), input.map(&mut cell).unwrap_or_default());
                 let prompt = match self.template {
-                    Some(_) if input.trim().is_empty() => instruction,
-                    Some(_) => [instruction.as_str(), "\n\n", &input].concat(),
+                    Some(_) => with_input_below(&instruction, &input),
                     None => alpaca_prompt(&instruction, &input),
                 };
                 (prompt, cell(output))
@@ -141,16 +140,4 @@ fn render_answers(conversation: &Conversation, render: &RenderTurns<'_>) -> Resu
     let last = rendered.pieces.iter().rposition(|piece| piece.has_loss && !piece.text.is_empty());
     rendered.pieces.truncate(last.ok_or("the chat template writes nothing for the assistant")? + 1);
     Ok(rendered)
-}
-
-/// The prompt of Stanford Alpaca (<https://github.com/tatsu-lab/stanford_alpaca>, `train.py`), to the letter.
-fn alpaca_prompt(instruction: &str, input: &str) -> String {
-    if input.trim().is_empty() {
-        return [ALPACA[0], instruction, ALPACA[1]].concat();
-    }
-    format!(
-        "Below is an instruction that describes a task, paired with an input that provides further context. Write a \
-         response that appropriately completes the request.\n\n### Instruction:\n{instruction}\n\n### \
-         Input:\n{input}\n\n### Response:"
-    )
 }

@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use super::EvaluationDetail;
 use super::batch::make_batch;
 use super::encode::Encoded;
 use super::examples::{Dataset, Example};
 use super::pack::{one_a_row, pack};
+use super::{EvaluationDetail, RowPrediction};
 use crate::data::{HostBatch, Padding, Split};
 use crate::hub::sha256_hex;
 use crate::task::token_measure::TokenMeasure;
@@ -108,8 +108,10 @@ impl TaskRows for Rows {
         example.map_or(0, |example| example.row)
     }
 
-    fn measure(&self, _split: Split) -> Box<dyn Measure> {
-        Box::new(TokenMeasure::new(detail_of))
+    fn measure(&self, split: Split) -> Box<dyn Measure> {
+        let num_rows = self.num_rows()[split as usize];
+        let numbers = (0..num_rows).map(|index| self.row_number(split, index)).collect();
+        Box::new(TokenMeasure::new(numbers, detail_of))
     }
 
     /// The first examples with a prompt; where none has one, the beginnings of the first texts.
@@ -138,9 +140,9 @@ fn prompt_of(example: &Example) -> PromptRow {
 }
 
 /// What an evaluation says besides its figures.
-fn detail_of(num_tokens: u64) -> (task::EvaluationDetail, RowPredictions) {
+fn detail_of(num_tokens: u64, rows: Vec<RowPrediction>) -> (task::EvaluationDetail, RowPredictions) {
     let detail = task::EvaluationDetail::CausalLm(Box::new(EvaluationDetail { num_tokens }));
-    (detail, RowPredictions::CausalLm(Vec::new()))
+    (detail, RowPredictions::CausalLm(rows))
 }
 
 #[cfg(test)]
@@ -214,16 +216,23 @@ mod tests {
         let rows = rows(false);
         let batch = rows.batch(Split::Train, &[0, 1], None);
         let mut measure = rows.measure(Split::Train);
-        assert_eq!(measure.add(&[1, 0], &batch, &Outputs::Sums { loss: f64::NAN, num_correct: 0 }), Err(1));
-        measure.add(&[0, 1], &batch, &Outputs::Sums { loss: 6.0, num_correct: 2 }).expect("finite");
+        let tokens = |losses: &[f32]| Outputs::Tokens {
+            losses: losses.to_vec(),
+            are_right: losses.iter().map(|&loss| loss < 3.0).collect(),
+        };
+        let infinite = rows.measure(Split::Train).add(&[0, 1], &batch, &tokens(&[1.0, 1.0, f32::INFINITY]));
+        assert_eq!(infinite, Err(1));
+        measure.add(&[0, 1], &batch, &tokens(&[1.0, 2.0, 3.0])).expect("finite");
         let last = rows.batch(Split::Train, &[1], None);
-        measure.add(&[1], &last, &Outputs::Sums { loss: 2.0, num_correct: 1 }).expect("finite");
+        measure.add(&[1], &last, &tokens(&[2.0])).expect("finite");
         let (evaluation, predictions) = measure.finish();
         assert_eq!((evaluation.figure("loss"), evaluation.figure("token_accuracy")), (Some(2.0), Some(0.75)));
         assert_eq!(evaluation.figure("perplexity"), Some(2_f64.exp()));
         let task::EvaluationDetail::CausalLm(detail) = &evaluation.detail else { panic!("of a language model") };
         assert_eq!((evaluation.num_rows, detail.num_tokens), (3, 4));
-        assert_eq!(predictions, RowPredictions::CausalLm(Vec::new()));
+        let of_first = RowPrediction { row: 2, loss_sum: 3.0, num_correct: 2, num_tokens: 2 };
+        let of_third = RowPrediction { row: 4, loss_sum: 5.0, num_correct: 1, num_tokens: 2 };
+        assert_eq!(predictions, RowPredictions::CausalLm(vec![of_first, of_third]));
         let names: Vec<&str> = evaluation.figures.iter().map(|figure| &*figure.name).collect();
         assert_eq!(names, crate::task::causal_lm::SPEC.figures.iter().map(|figure| figure.name).collect::<Vec<_>>());
     }

@@ -2,29 +2,29 @@
 
 use super::examples::{Dataset, Example};
 use crate::config::SplitConfig;
-use crate::data::{Move, ReadRows, ReadSummary, SourceRow};
+use crate::data::{ReadRows, ReadSummary, SourceRow};
 use crate::task::plain_texts::share_out_text;
 use crate::tokenizer::Piece;
 
 pub(super) type Splits = [Vec<Example>; 3];
 
-/// Shares examples out at random, beside those of the person's own validation and test files.
+/// Shares examples out at random, or in folds, beside those of the person's own validation and test files; with what there is to say of
+/// it. `asked` has the rows that a person moved, and how rows are shared out.
 pub(super) fn share_out(
     train: Vec<Example>,
     own: [Option<Vec<Example>>; 2],
-    moves: &[Move],
+    asked: ReadSummary,
     fractions: &SplitConfig,
     seed: u64,
-) -> Splits {
+) -> (Splits, Vec<String>) {
     let rows_of = |examples: Vec<Example>| -> Vec<SourceRow<Example>> {
         examples.into_iter().map(|example| SourceRow { row: example.row, value: example }).collect()
     };
     let classes = vec![0; train.len()];
     let [valid, test] = own.map(|examples| examples.map(rows_of));
-    let summary = ReadSummary { moves: moves.to_vec(), ..ReadSummary::default() };
-    let rows = ReadRows { train: rows_of(train), valid, test, summary };
-    let (splits, _) = crate::data::share_out(rows, &classes, fractions, seed);
-    splits.map(|rows| rows.into_iter().map(|row| row.value).collect())
+    let rows = ReadRows { train: rows_of(train), valid, test, summary: asked };
+    let (splits, summary) = crate::data::share_out(rows, &classes, fractions, seed);
+    (splits.map(|rows| rows.into_iter().map(|row| row.value).collect()), summary.notes)
 }
 
 /// Training, validation and test are a text's beginning, what follows, and its end.

@@ -1,9 +1,9 @@
-//! A conversation's JSON to turns: OpenAI's `[{"role", "content"}]` and ShareGPT's `[{"from", "value"}]`, and such with `text`. A null
-//! is no key, except for `content`.
+//! A conversation's JSON to turns: OpenAI's `[{"role", "content"}]` and ShareGPT's `[{"from", "value"}]`, and such with `text`; and
+//! objects with a text for each side, `[{"human", "assistant"}]`. A null is no key, except for `content`.
 
 use serde_json::{Map, Value};
 
-use crate::task::literal::read_literal;
+use crate::data::read_literal;
 use crate::tokenizer::{CALL_KEYS, Role, Turn, WEIGHT_KEY};
 
 /// What other programs call the key that says whether an assistant's turn is learned: Axolotl's, and that of ms-swift.
@@ -55,9 +55,32 @@ fn parse_list(json: &str) -> Result<Vec<Turn>, String> {
         let roles = [Role::User, Role::Assistant].into_iter().cycle();
         return Ok(roles.zip(items).map(|(role, text)| Turn::new(role, text.as_str().unwrap_or_default())).collect());
     }
-    let turn =
-        |(index, item): (usize, Value)| parse_turn(item).map_err(|reason| format!("turn {}: {reason}", index + 1));
-    items.into_iter().enumerate().map(turn).collect()
+    let turns = |(index, item): (usize, Value)| match sides_of(&item) {
+        Some(turns) => Ok(turns),
+        None => parse_turn(item).map(|turn| vec![turn]).map_err(|reason| format!("turn {}: {reason}", index + 1)),
+    };
+    let all = items.into_iter().enumerate().map(turns).collect::<Result<Vec<Vec<Turn>>, String>>()?;
+    Ok(all.into_iter().flatten().collect())
+}
+
+/// The turns of an object that has a text for each side under its name, as Firefly and XTuner have them: `{"human": "…", "assistant":
+/// "…"}`, `{"system": "…", "input": "…", "output": "…"}`. `None` where it is something else.
+fn sides_of(item: &Value) -> Option<Vec<Turn>> {
+    let mut sides: [Option<&str>; 3] = [None; 3];
+    for (key, value) in item.as_object()?.iter().filter(|(_, value)| !value.is_null()) {
+        let place = match Role::parse(key)? {
+            Role::System => 0,
+            Role::User => 1,
+            Role::Assistant => 2,
+            Role::Tool => return None,
+        };
+        if sides[place].replace(value.as_str()?).is_some() {
+            return None;
+        }
+    }
+    let [system, Some(user), Some(assistant)] = sides else { return None };
+    let system = system.filter(|text| !text.trim().is_empty()).map(|text| Turn::new(Role::System, text));
+    Some(system.into_iter().chain([Turn::new(Role::User, user), Turn::new(Role::Assistant, assistant)]).collect())
 }
 
 /// The turns up to the assistant's last one, and whether there were more; says what is wrong with them.
@@ -173,6 +196,20 @@ mod tests {
         );
         let texts = sharegpt.replace("value", "text");
         assert_eq!(parse_turns(&texts).expect("good turns"), (expected.to_vec(), false));
+    }
+
+    #[test]
+    fn objects_with_a_text_for_each_side_are_two_turns_or_three() {
+        let expected = [Turn::new(Role::System, "s"), Turn::new(Role::User, "q"), Turn::new(Role::Assistant, "a")];
+        let xtuner = r#"[{"system": "s", "input": "q", "output": "a"}, {"input": "q", "output": "a", "system": null}]"#;
+        assert_eq!(turns(xtuner), [&expected[..], &expected[1..]].concat());
+        assert_eq!(turns(r#"[{"assistant": "a", "human": "q", "system": ""}]"#), expected[1..]);
+        let reason = |json: &str| parse_turns(json).expect_err("it is no pair");
+        for json in
+            [r#"[{"human": "q", "user": "q", "gpt": "a"}]"#, r#"[{"human": "q"}]"#, r#"[{"human": 1, "gpt": "a"}]"#]
+        {
+            assert!(reason(json).starts_with("turn 1: it does not say who speaks"), "{json}");
+        }
     }
 
     #[test]

@@ -5,13 +5,14 @@ use std::rc::Rc;
 
 use super::SPEC;
 use super::pixels::PixelStore;
-use super::read::{Dataset, ImageRow, read_images};
+use super::read::{Dataset, ImageRow, WaitingImage, read_images};
 use super::report::report;
 use super::rows::{ImageRows, Pixels, augment, augmentation_of};
 use super::sources::Sources;
 use crate::config::{ReadOptions, RunConfig};
-use crate::data::{BadRow, DataError, ReadSummary, Split};
+use crate::data::{BadRow, DataError, ReadSummary, RowId, Split, UnlabeledRow};
 use crate::images::encode_png;
+use crate::task::by_hand::nothing_labeled;
 use crate::task::class_labels::adopt_labels;
 use crate::task::{DataReport, Purpose, ReadRequest, Task, TaskData, TaskError, TaskModel, TaskRows};
 
@@ -20,9 +21,10 @@ use crate::task::{DataReport, Purpose, ReadRequest, Task, TaskData, TaskError, T
 /// # Errors
 /// Says what is wrong, with file and image.
 pub fn read(request: &ReadRequest<'_>) -> Result<Box<dyn TaskData>, TaskError> {
-    let (Dataset { labels, splits, sources }, summary) = read_images(request)?;
+    let (Dataset { labels, splits, waiting, sources }, summary) = read_images(request)?;
     let (splits, read, purpose) = (Rc::new(splits), request.read.clone(), request.purpose);
-    Ok(Box::new(ImageData { labels, splits, sources, summary, read, purpose, pixels: PixelStore::new() }))
+    let pixels = PixelStore::new(&sources);
+    Ok(Box::new(ImageData { labels, splits, waiting, sources, summary, read, purpose, pixels }))
 }
 
 /// Labeled images.
@@ -31,6 +33,8 @@ pub(super) struct ImageData {
     pub(super) labels: Vec<String>,
     /// Images of training, validation and test, those that can't be decoded included.
     pub(super) splits: Rc<[Vec<ImageRow>; 3]>,
+    /// Images of the training file that have no label.
+    waiting: Vec<WaitingImage>,
     sources: Rc<Sources>,
     /// What reading had to say.
     pub(super) summary: ReadSummary,
@@ -65,6 +69,24 @@ impl ImageData {
         (0..3).flat_map(of_split).collect()
     }
 
+    /// Whether there are images of two labels at least. Where some wait for theirs, those that have one may all have the same, also of a
+    /// model that knows more.
+    fn check_to_train(&self) -> Result<(), DataError> {
+        if !self.waiting.is_empty() && self.splits[0].is_empty() {
+            return Err(nothing_labeled(&self.summary));
+        }
+        let mut ids = self.splits.iter().flatten().map(|row| row.label);
+        let only = ids.next().filter(|first| !self.waiting.is_empty() && ids.all(|id| id == *first));
+        let label = match self.labels.as_slice() {
+            [label] => Some(label),
+            labels => only.and_then(|only| labels.get(only)),
+        };
+        match label {
+            Some(label) => Err(DataError::OneClass { label: label.clone(), num_rows: self.num_rows()[0] }),
+            None => Ok(()),
+        }
+    }
+
     fn row(&self, split: Split, index: usize) -> Option<&ImageRow> {
         let split = split as usize;
         self.usable(split).get(index).map(|&place| &self.splits[split][place])
@@ -90,6 +112,9 @@ impl TaskData for ImageData {
     }
 
     fn adopt_labels(&mut self, known: &[String]) {
+        if self.labels.is_empty() {
+            return;
+        }
         let rows = Rc::make_mut(&mut self.splits).iter_mut().flatten();
         adopt_labels(&mut self.labels, rows.map(|row| &mut row.label), known);
     }
@@ -122,6 +147,35 @@ impl TaskData for ImageData {
         Some((row.name.clone(), bytes))
     }
 
+    fn unlabeled_images(&self) -> Vec<UnlabeledRow> {
+        let of_image = |image: &WaitingImage| UnlabeledRow {
+            id: RowId { file: Split::Train, row: image.row },
+            label: String::new(),
+            text: image.name.clone(),
+            second: None,
+        };
+        self.waiting.iter().map(of_image).collect()
+    }
+
+    fn image_of_row(&self, row: usize) -> Option<(String, Vec<u8>)> {
+        let waits = self.waiting.iter().find(|image| image.row == row).map(|image| (image.entry, &image.name));
+        let labeled = || self.splits.iter().flatten().find(|image| image.file == 0 && image.row == row);
+        let (entry, name) = waits.or_else(|| labeled().map(|image| (image.entry, &image.name)))?;
+        Some((name.clone(), self.sources.bytes(0, entry).ok()?))
+    }
+
+    fn labels_as_table(&self) -> Option<(Vec<u8>, usize)> {
+        let of_file = self.splits.iter().flatten().filter(|row| row.file == 0);
+        let labeled = of_file.map(|row| (row.row, row.name.as_str(), self.labels[row.label].as_str()));
+        let waiting = self.waiting.iter().map(|image| (image.row, image.name.as_str(), ""));
+        let mut rows: Vec<(usize, &str, &str)> = labeled.chain(waiting).collect();
+        rows.sort_unstable();
+        let line = |(_, file_name, label): &(usize, &str, &str)| {
+            format!("{}\n", serde_json::json!({ "file_name": file_name, "label": label }))
+        };
+        Some((rows.iter().map(line).collect::<String>().into_bytes(), rows.len()))
+    }
+
     fn augmented(&self, index: usize, model: &TaskModel<'_>, run: &RunConfig, seed: u64) -> Option<Vec<u8>> {
         let processor = model.images();
         if !self.is_decoded() || !self.pixels.is_of(processor) {
@@ -134,16 +188,14 @@ impl TaskData for ImageData {
     }
 
     fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
-        if self.purpose == Purpose::Train
-            && let [label] = self.labels.as_slice()
-        {
-            return Err(DataError::OneClass { label: label.clone(), num_rows: self.num_rows()[0] }.into());
+        if self.purpose == Purpose::Train {
+            self.check_to_train()?;
         }
         let processor = model.images();
         let images = if self.is_decoded() && self.pixels.is_of(processor) {
             self.pixels.share()
         } else {
-            let mut pixels = PixelStore::new();
+            let mut pixels = PixelStore::new(&self.sources);
             while pixels.advance(&self.splits, &self.sources, processor)? {}
             pixels.share()
         };

@@ -1,7 +1,7 @@
 //! Images in folders: what in a zip is an image, which of its folders are labels, and which are those of training,
 //! validation and test.
 //!
-//! In: the files of a zip. Out: the images with their label and split, and those that have none with the reason.
+//! In: the files of a zip. Out: the images with their split, and their label or why they have none; and those that are of no split.
 
 use crate::data::{DataError, Table, extension};
 use crate::images::{Archive, is_image_name};
@@ -19,6 +19,9 @@ const TABLE_ENDINGS: [&str; 6] = ["csv", "tsv", "tab", "json", "jsonl", "ndjson"
 /// Names of the folders that have the rows of a split, in lower case.
 const SPLIT_FOLDERS: [&[&str]; 3] =
     [&["train", "training"], &["valid", "validation", "val", "dev"], &["test", "testing"]];
+
+/// Names of folders whose images have no label yet, in lower case; the first is the one that Hone itself gives.
+const UNLABELED_FOLDERS: [&str; 3] = [super::read::UNLABELED, "unlabelled", "unsup"];
 
 /// A file of a zip.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +52,10 @@ pub(super) struct ListedImage {
     /// Its index in the zip.
     pub(super) entry: usize,
     pub(super) path: String,
+    /// Empty where it has none.
     pub(super) label: String,
+    /// Why it has none, where that is so.
+    pub(super) no_label: Option<String>,
     /// 0 for training, 1 for validation, 2 for test; 0 where the zip has no folders of splits.
     pub(super) split: usize,
 }
@@ -66,7 +72,7 @@ pub(super) fn number_on(table: &mut Table, last_row: usize) -> usize {
     numbered.max().unwrap_or(last_row)
 }
 
-/// An image that has no label, or no split.
+/// An image of no split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unlisted {
     /// Its place among all images of its zip, from 1.
@@ -119,7 +125,7 @@ impl Contents {
         self.images.iter().filter(|image| image.path[start..].contains('/')).count() * 2 > self.images.len()
     }
 
-    /// The images with the folder that they lie in as their label, and those of which that can't be said.
+    /// The images with the folder that they lie in as their label, and those that are of no split.
     pub(super) fn by_folder(&self) -> (Vec<ListedImage>, Vec<Unlisted>) {
         let start = common_folder(&self.images);
         let paths = || self.images.iter().map(|image| &image.path[start..]);
@@ -127,29 +133,72 @@ impl Contents {
         let split_of = if are_named { split_in_name } else { split_of };
         let has_splits = are_named || has_splits(paths(), 3);
         let (mut listed, mut unlisted) = (Vec::new(), Vec::new());
-        for (index, ZipFile { entry, path }) in self.images.iter().enumerate() {
-            let (row, inside) = (index + 1, &path[start..]);
-            let found = if has_splits {
-                split_of(inside).ok_or("lies in none of the folders train, valid and test").and_then(|split| {
-                    let (folder, below) = inside.split_once('/').unwrap_or_default();
-                    // Some archives have a folder of one name in the other, seg_train/seg_train; but train may be a label.
-                    let inner = below.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
-                    let below = inner.filter(|_| are_named).unwrap_or(below);
-                    Ok((split, label_of(below).ok_or("lies in the folder of a split, but in none of a label")?))
-                })
-            } else {
-                label_of(inside).map(|label| (0, label)).ok_or("lies in no folder, which would be its label")
-            };
-            match found {
-                Ok((split, label)) => {
-                    let (path, label) = (path.clone(), label.to_owned());
-                    listed.push(ListedImage { row, entry: *entry, path, label, split });
-                }
-                Err(reason) => unlisted.push(Unlisted { row, path: path.clone(), reason }),
+        for (index, image) in self.images.iter().enumerate() {
+            let (row, inside) = (index + 1, &image.path[start..]);
+            if !has_splits {
+                listed.push(listed_image(row, image, inside, None));
+                continue;
             }
+            let Some(split) = split_of(inside) else {
+                if label_of(inside).is_some_and(is_unlabeled_folder) {
+                    listed.push(listed_image(row, image, inside, None));
+                    continue;
+                }
+                let reason = "lies in none of the folders train, valid and test";
+                unlisted.push(Unlisted { row, path: image.path.clone(), reason });
+                continue;
+            };
+            let (folder, below) = inside.split_once('/').unwrap_or_default();
+            // Some archives have a folder of one name in the other, seg_train/seg_train; but train may be a label.
+            let inner = below.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
+            let below = inner.filter(|_| are_named).unwrap_or(below);
+            listed.push(listed_image(row, image, below, Some(split)));
         }
         (listed, unlisted)
     }
+
+    /// Where the images lie in one folder and in no other it tells none from another: they have no label then, but for those in folders
+    /// inside it. Returns the name of that folder. Images of a label in `known` have it.
+    pub(super) fn open_only_folder(&self, images: &mut [ListedImage], known: &[String]) -> Option<String> {
+        let folder = images.first().map(|image| image.label.clone()).filter(|folder| !folder.is_empty())?;
+        if known.contains(&folder) || !images.iter().all(|image| image.label == folder && image.split == 0) {
+            return None;
+        }
+        let start = common_folder(&self.images);
+        for image in images {
+            let below =
+                image.path.get(start..).and_then(|inside| inside.split_once('/')).map_or("", |(_, below)| below);
+            let label = label_of(below).filter(|label| !is_unlabeled_folder(label)).unwrap_or_default().to_owned();
+            image.no_label = label.is_empty().then(|| {
+                format!(
+                    "{}: lies in the folder {folder:?} as all others, which tells no label from another",
+                    image.path
+                )
+            });
+            image.label = label;
+        }
+        Some(folder)
+    }
+}
+
+/// An image in folders; `inside` is its path below the folder round all, or below that of its split where there are such.
+fn listed_image(row: usize, image: &ZipFile, inside: &str, split: Option<usize>) -> ListedImage {
+    let ZipFile { entry, path } = image;
+    let folder = label_of(inside);
+    let no_label = match folder {
+        Some(folder) if is_unlabeled_folder(folder) => Some(format!("{path}: lies in the folder {folder:?}")),
+        Some(_) => None,
+        None if split.is_some() => Some(format!("{path}: lies in the folder of a split, but in none of a label")),
+        None => Some(format!("{path}: lies in no folder, which would be its label")),
+    };
+    let label = folder.filter(|_| no_label.is_none()).unwrap_or_default().to_owned();
+    ListedImage { row, entry: *entry, path: path.clone(), label, no_label, split: split.unwrap_or(0) }
+}
+
+/// Whether a folder is one of images without labels, by its name.
+#[must_use]
+pub fn is_unlabeled_folder(folder: &str) -> bool {
+    UNLABELED_FOLDERS.contains(&folder.to_ascii_lowercase().as_str())
 }
 
 /// A path with `/` between folders, without a beginning that says nothing.
@@ -242,7 +291,7 @@ mod tests {
         Contents::of(&Archive::open(pack_zip(&files)).expect("a zip"))
     }
 
-    /// Row, label and split of each image, and the reason of each that has none.
+    /// Row, label and split of each image, and the reason of each that has no split.
     type Listed = (Vec<(usize, String, usize)>, Vec<(usize, &'static str)>);
 
     fn listed(paths: &[&str]) -> Listed {
@@ -295,9 +344,11 @@ mod tests {
         assert_eq!(found, [row(1, "a", 0), row(2, "b", 0), row(3, "a", 1), row(4, "b", 2)]);
         let paths = ["train/a/1.png", "train/b/2.png", "train/3.png", "more/a/4.png", "5.png"];
         let (found, unlisted) = listed(&paths);
-        assert_eq!(found, [row(1, "a", 0), row(2, "b", 0)]);
+        assert_eq!(found, [row(1, "a", 0), row(2, "b", 0), row(3, "", 0)]);
         let none = "lies in none of the folders train, valid and test";
-        assert_eq!(unlisted, [(3, "lies in the folder of a split, but in none of a label"), (4, none), (5, none)]);
+        assert_eq!(unlisted, [(4, none), (5, none)]);
+        let why = contents(&paths).expect("images").by_folder().0[2].no_label.clone();
+        assert_eq!(why.as_deref(), Some("train/3.png: lies in the folder of a split, but in none of a label"));
         let paths = ["seg_train/seg_train/a/1.png", "seg_train/seg_train/b/2.png", "seg_test/seg_test/a/3.png"];
         assert_eq!(listed(&paths).0, [row(1, "a", 0), row(2, "b", 0), row(3, "a", 2)], "as Kaggle has them");
         let (found, _) = listed(&["train station/1.png", "test tube/2.png", "bus/3.png"]);
@@ -307,10 +358,42 @@ mod tests {
     }
 
     #[test]
-    fn images_in_no_folder_have_no_label() {
-        let (found, unlisted) = listed(&["a/1.png", "b/2.png", "3.png"]);
-        assert_eq!((found.len(), unlisted), (2, vec![(3, "lies in no folder, which would be its label")]));
+    fn images_in_no_folder_or_in_one_of_unlabeled_images_have_no_label() {
+        let (found, unlisted) = listed(&["a/1.png", "b/2.png", "3.png", "Unlabeled/more/4.png", "unlabelled/5.png"]);
+        let expected = [row(1, "a", 0), row(2, "b", 0), row(3, "", 0), row(4, "", 0), row(5, "", 0)];
+        assert_eq!((found, unlisted), (expected.to_vec(), Vec::new()));
+        let (found, unlisted) = listed(&["train/a/1.png", "train/b/2.png", "test/a/3.png", "unlabeled/4.png"]);
+        assert_eq!(
+            (found[3].clone(), unlisted.len()),
+            (row(4, "", 0), 0),
+            "beside the folders of splits, as STL-10 has it"
+        );
+        let why =
+            |paths: &[&str]| contents(paths).expect("images").by_folder().0.pop().and_then(|image| image.no_label);
+        let of_folder = why(&["a/1.png", "b/2.png", "unlabeled/3.png"]);
+        assert_eq!(of_folder.as_deref(), Some("unlabeled/3.png: lies in the folder \"unlabeled\""));
+        assert_eq!(why(&["1.png"]).as_deref(), Some("1.png: lies in no folder, which would be its label"));
+        assert_eq!(why(&["a/1.png"]), None);
         assert!(!contents(&["1.png", "2.png"]).expect("images").has_folders());
         assert!(contents(&["a/1.png", "b/2.png"]).expect("images").has_folders());
+    }
+
+    #[test]
+    fn a_folder_round_all_images_is_no_label_but_those_inside_it_are() {
+        let opened = |paths: &[&str], known: &[&str]| {
+            let contents = contents(paths).expect("images");
+            let mut images = contents.by_folder().0;
+            let known: Vec<String> = known.iter().map(|label| (*label).to_owned()).collect();
+            let folder = contents.open_only_folder(&mut images, &known);
+            let labels: Vec<String> = images.iter().map(|image| image.label.clone()).collect();
+            assert!(images.iter().all(|image| image.label.is_empty() == image.no_label.is_some()), "{images:?}");
+            (folder, labels)
+        };
+        let paths = ["photos/1.png", "photos/2.png", "photos/cat/3.png", "photos/4.png", "photos/unlabeled/5.png"];
+        let labels = ["", "", "cat", "", ""].map(str::to_owned).to_vec();
+        assert_eq!(opened(&paths, &[]), (Some("photos".to_owned()), labels));
+        assert_eq!(opened(&paths, &["photos"]), (None, vec!["photos".to_owned(); 5]), "a model knows it as a label");
+        assert_eq!(opened(&["a/1.png", "b/2.png"], &[]).0, None);
+        assert_eq!(opened(&["1.png", "2.png"], &[]).0, None);
     }
 }

@@ -1,10 +1,10 @@
 //! One label for an image.
 //!
-//! In: a zip of images, with a folder for each label or a table of file names and labels. `sources` holds the zips, `folders`
-//! and `table` (with `one_hot`) find the images and their labels, `read` makes rows of them; `pixels` decodes them part by part
-//! and keeps what there is room for; `near` finds images that stand twice; `data` and `report` are what the rest of Hone sees of
-//! rows that were read; `rows` are the rows of a run, with `mixup`, `measure` their figures; `predict` answers images;
-//! `recognise` knows such zips; `card` says how the model is used.
+//! In: a zip of images, with a folder for each label or a table of file names and labels; some may have no label yet. `sources`
+//! holds the zips, `folders` and `table` (with `one_hot`) find the images and their labels, `read` makes rows of them; `pixels`
+//! decodes them part by part and keeps what there is room for; `near` finds images that stand twice; `data` and `report` are what
+//! the rest of Hone sees of rows that were read; `rows` are the rows of a run, with `mixup`, `measure` their figures; `predict`
+//! answers images; `recognise` knows such zips; `card` says how the model is used.
 
 mod answers;
 mod card;
@@ -35,9 +35,10 @@ pub use crate::metrics::Evaluation as EvaluationDetail;
 pub use answers::ANSWERS;
 pub use card::card;
 pub use data::read;
+pub use folders::is_unlabeled_folder;
 pub use near::NearPair;
 pub use predict::predictor;
-pub use read::FOLDER;
+pub use read::{FOLDER, UNLABELED};
 pub use recognise::recognise;
 
 /// What there is to say about this task.
@@ -79,6 +80,9 @@ pub const SPEC: TaskSpec = TaskSpec {
 pub struct ReportDetail {
     /// Labels in the order of their ids, each with its images.
     pub classes: Vec<ClassCount>,
+    /// Images of the training file that lack nothing but their label: they are left out until they get one.
+    #[serde(default)]
+    pub num_unlabeled: usize,
     /// Images by their shorter side, from the smallest that there are to the largest.
     pub sizes: Vec<SizeBucket>,
     /// Height and width of the image with the fewest pixels; 0 and 0 without images.

@@ -16,7 +16,16 @@ use crate::task::encoding::PART_BYTES;
 use crate::task::{EncodedSplits, TaskError};
 
 /// Most bytes of pixels that are kept: a browser gives a worker 4 GiB of addresses in all, for weights and activations too.
-const BUDGET: usize = if usize::BITS == 32 { 384 << 20 } else { 1 << 30 };
+const MAX_BUDGET: usize = if usize::BITS == 32 { 384 << 20 } else { 1 << 30 };
+
+/// Bytes of pixels that are kept however large the files are: few photographs may have as many, and take long to decode.
+const MIN_BUDGET: usize = MAX_BUDGET / 4;
+
+/// Most bytes of files and pixels together, so that 10,000 images of 224 x 224 do with 2 GB and what computes with them beside.
+const ROOM: usize = 3 << 29;
+
+/// How often the files are in memory: a browser has them outside of the worker's memory, too.
+const FILE_COPIES: usize = if usize::BITS == 32 { 2 } else { 1 };
 
 /// Images that are decoded in one go: about 30 ms in a browser.
 const PART: usize = 8;
@@ -47,14 +56,19 @@ pub(super) struct PixelStore {
     known: HashMap<[u8; 32], Processed>,
 }
 
+/// Bytes of pixels that are kept beside files of so many bytes.
+fn budget_beside(num_file_bytes: usize) -> usize {
+    ROOM.saturating_sub(num_file_bytes.saturating_mul(FILE_COPIES)).clamp(MIN_BUDGET, MAX_BUDGET)
+}
+
 impl PixelStore {
-    /// Nothing yet.
-    pub(super) fn new() -> Self {
-        Self::with_budget(BUDGET)
+    /// Nothing yet; later as many pixels of images in these files as there is room for beside them.
+    pub(super) fn new(sources: &Sources) -> Self {
+        Self::with_budget(budget_beside(sources.num_bytes()))
     }
 
     /// Nothing yet, and at most so many bytes of pixels later.
-    pub(super) fn with_budget(budget: usize) -> Self {
+    fn with_budget(budget: usize) -> Self {
         Self { processor: None, images: EncodedSplits::new(0), num_bytes: 0, budget, known: HashMap::new() }
     }
 
@@ -224,7 +238,7 @@ mod tests {
     #[test]
     fn images_beyond_the_budget_are_made_again_and_are_the_same() {
         let (sources, rows) = sources(3);
-        let all = made(PixelStore::new(), &sources, &rows);
+        let all = made(PixelStore::new(&sources), &sources, &rows);
         let some = made(PixelStore::with_budget(2 * SIDE * SIDE * 3), &sources, &rows);
         assert_eq!((kept(&all), kept(&some)), (vec![true; 3], vec![true, true, false]));
         for (index, row) in rows[0].iter().enumerate() {
@@ -237,12 +251,24 @@ mod tests {
     }
 
     #[test]
+    fn ten_thousand_images_and_their_files_take_less_than_two_gigabytes() {
+        let pixels = 10_000 * 3 * 224 * 224;
+        for file_bytes in [0, 20_000, 60_000, 100_000, 150_000] {
+            let files = 10_000 * file_bytes;
+            let held = files + budget_beside(files).min(pixels);
+            assert!(held <= 1_800_000_000, "{held} bytes with files of {file_bytes}");
+        }
+        assert_eq!(budget_beside(ROOM - MAX_BUDGET + 5), MAX_BUDGET - 5, "all the room is used");
+        assert_eq!([0, usize::MAX].map(budget_beside), [MAX_BUDGET, MIN_BUDGET]);
+    }
+
+    #[test]
     fn images_are_made_a_part_at_a_time_and_those_of_before_are_taken_over_by_their_files() {
         let (sources, rows) = sources(20);
-        let mut before = PixelStore::new();
+        let mut before = PixelStore::new(&sources);
         assert!(before.advance(&rows, &sources, &processor()).expect("good images"));
         assert_eq!(before.progress(), PART);
-        let mut after = PixelStore::new();
+        let mut after = PixelStore::new(&sources);
         after.adopt(&before, &processor());
         assert_eq!(after.known.len(), PART);
         let after = made(after, &sources, &rows);
@@ -261,7 +287,7 @@ mod tests {
         let bytes = zip(&[("a/1.png", png(1, 9, 9)), ("a/2.jpg", truncated)]);
         let files = Rc::new(DataFiles { train: ("a.zip".into(), bytes), ..DataFiles::default() });
         let sources = Sources::open(&files).expect("a zip");
-        let store = made(PixelStore::new(), &sources, &[vec![row(0), row(1)], Vec::new(), Vec::new()]);
+        let store = made(PixelStore::new(&sources), &sources, &[vec![row(0), row(1)], Vec::new(), Vec::new()]);
         assert_eq!(store.usable(0, 2), [0]);
         assert!(store.images(0)[1].as_ref().expect_err("cut off").contains("cut off"));
     }

@@ -1,10 +1,10 @@
 //! Zips to labeled images in three splits: images are listed, their headers read, labels get ids, and what is missing of
-//! validation and test is split off. No pixels are decoded.
+//! validation and test is split off. Images that have no label yet wait beside them. No pixels are decoded.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::folders::{Contents, ListedImage, Unlisted, quoted};
+use super::folders::{Contents, ListedImage, Unlisted};
 use super::sources::{ROLES, Sources, in_file};
 use super::table::{TableLayout, read_tables};
 use crate::data::{
@@ -12,7 +12,7 @@ use crate::data::{
     advise_on_classes, share_out, sorted_labels,
 };
 use crate::images::{ImageHeader, read_header};
-use crate::task::by_hand::number_names;
+use crate::task::by_hand::{nothing_labeled, number_names, say_unlabeled, set_aside};
 use crate::task::class_labels::{adopt_labels, check_labels, known_to_rows, name_numbers};
 use crate::task::{Purpose, ReadRequest};
 use crate::words::plural;
@@ -20,11 +20,14 @@ use crate::words::plural;
 /// What the labels are called in messages, and by edits of them, where they are folders.
 pub const FOLDER: &str = "folder";
 
+/// The folder of images that have no label yet, as Hone packs them.
+pub const UNLABELED: &str = "unlabeled";
+
 /// Bad rows that are kept with their reason, over all files.
 const MAX_LISTED: usize = 1000;
 
-/// An image with a side of fewer pixels than this is used, and that is said.
-const TINY: usize = 4;
+/// Fewest pixels of a side: an image with fewer shows nothing that a label could say.
+const MIN_SIDE: usize = 4;
 
 /// An image with its label id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +48,17 @@ pub(super) struct ImageRow {
     pub(super) label: usize,
 }
 
+/// An image of the training file that has no label: it is left out until it gets one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WaitingImage {
+    /// The number of its row, as of [`ImageRow`].
+    pub(super) row: usize,
+    /// Its index in the zip.
+    pub(super) entry: usize,
+    /// Its path in the zip.
+    pub(super) name: String,
+}
+
 /// Labeled images in three splits, each in the order of its file.
 #[derive(Debug)]
 pub(super) struct Dataset {
@@ -52,6 +66,8 @@ pub(super) struct Dataset {
     pub(super) labels: Vec<String>,
     /// Images of training, validation and test.
     pub(super) splits: [Vec<ImageRow>; 3],
+    /// Images without a label, in the order of the training file.
+    pub(super) waiting: Vec<WaitingImage>,
     /// The zips that they are in.
     pub(super) sources: Rc<Sources>,
 }
@@ -87,8 +103,11 @@ pub(super) fn read_images(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSum
             (dataset, summary)
         }
     };
-    let label_ids = dataset.splits.iter_mut().flatten().map(|row| &mut row.label);
-    adopt_labels(&mut dataset.labels, label_ids, known);
+    // A model's labels are none of images that have no label yet.
+    if !dataset.labels.is_empty() {
+        let label_ids = dataset.splits.iter_mut().flatten().map(|row| &mut row.label);
+        adopt_labels(&mut dataset.labels, label_ids, known);
+    }
     Ok((dataset, summary))
 }
 
@@ -101,12 +120,27 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
     let sources = Sources::open(request.files)?;
     let keys = RowKeys::without_columns(&read.sharing);
     let summary = ReadSummary { file_name: request.files.train.0.clone(), keys, ..ReadSummary::default() };
-    let mut reader = ZipReader { request, known_labels, sources: &sources, summary, in_file: HashMap::new() };
+    let mut reader = ZipReader {
+        request,
+        known_labels,
+        sources: &sources,
+        summary,
+        in_file: HashMap::new(),
+        given: Vec::new(),
+        waiting: Vec::new(),
+    };
     let [mut train, valid, test] = reader.read(0)?;
     let mut valid = reader.own_rows(1, valid)?;
     let mut test = reader.own_rows(2, test)?;
-    let (mut summary, in_file) = (reader.summary, reader.in_file);
-    summary.has_own_file = [valid.is_some(), test.is_some()];
+    let ZipReader { mut summary, in_file, given, waiting, .. } = reader;
+    let has_own_file = [valid.is_some(), test.is_some()];
+    summary.has_own_file = has_own_file;
+    // Images that wait for their labels are read, so that they can get them; whoever trains on them refuses them.
+    let can_be_labeled = !waiting.is_empty();
+    // The labels of validation or test images must be those of training images.
+    if train.is_empty() && has_own_file.contains(&true) {
+        return Err(nothing_labeled(&summary));
+    }
 
     let mut merges = Merges::new(read);
     merge_labels(&mut train, &mut merges);
@@ -118,13 +152,18 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
     }
     let found: Vec<&str> = train.iter().map(|row| row.value.label.as_str()).collect();
     let column = label_column(&summary).to_owned();
-    let labels = sorted_labels(&found, &column, known_labels)?;
+    // What a person gave as labels are some, though hardly an image has each yet.
+    let known: Vec<String> = known_labels.iter().chain(&given).cloned().collect();
+    let labels = sorted_labels(&found, &column, &known)?;
     // Rows of which none is held back may be there to be measured only, and then one label will do.
-    let is_for_training = split.valid_fraction > 0.0 || split.test_fraction > 0.0 || valid.is_some() || test.is_some();
+    let is_for_training = holds_back(request) || has_own_file.contains(&true);
     if is_for_training {
         summary.warnings.extend(merges.unused());
     }
-    if is_for_training && let [label] = labels.as_slice() {
+    if is_for_training
+        && !can_be_labeled
+        && let [label] = labels.as_slice()
+    {
         return Err(DataError::OneClass { label: label.clone(), num_rows: train.len() });
     }
 
@@ -133,9 +172,15 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
     let label = |rows: NamedRows| label_rows(rows, &ids, &labels, &column, request);
     let train = label(train)?;
     let (valid, test) = (valid.map(label).transpose()?, test.map(label).transpose()?);
+    let is_by_hand = |row: usize| in_file.get(&row).is_some_and(String::is_empty);
+    let (train, by_hand) = set_aside(train, is_by_hand, (read, &column), split, has_own_file);
     let classes = drawn_by(&train, &labels, &in_file);
     let rows = ReadRows { train, valid, test, summary };
-    let (splits, mut summary) = share_out(rows, &classes, split, request.run.seed);
+    let (mut splits, mut summary) = share_out(rows, &classes, split, request.run.seed);
+    by_hand.put_into(&mut splits, &mut summary);
+    if request.purpose == Purpose::Train {
+        say_unlabeled(&mut summary, labels.is_empty(), "image");
+    }
     let splits = splits.map(|rows| rows.into_iter().map(|row| row.value).collect::<Vec<ImageRow>>());
     // Few images of labels that the model knows are images to measure.
     if is_for_training || !labels.iter().all(|label| known_labels.contains(label)) {
@@ -145,7 +190,13 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
     if splits[1].is_empty() && request.purpose == Purpose::Train {
         summary.warnings.push(NO_VALIDATION_ROWS.into());
     }
-    Ok((Dataset { labels, splits, sources: Rc::new(sources) }, summary))
+    Ok((Dataset { labels, splits, waiting, sources: Rc::new(sources) }, summary))
+}
+
+/// Whether rows are kept aside for validation or test.
+fn holds_back(request: &ReadRequest<'_>) -> bool {
+    let split = &request.run.split;
+    split.valid_fraction > 0.0 || split.test_fraction > 0.0
 }
 
 /// The label that each image is drawn by: that of the file, so that one that is corrected leaves every image in its split (ADR 38).
@@ -157,7 +208,9 @@ fn drawn_by<'r>(
     if in_file.is_empty() {
         return rows.iter().map(|row| row.value.label).collect();
     }
-    let name = |row: &'r SourceRow<ImageRow>| -> &'r str { in_file.get(&row.row).unwrap_or(&labels[row.value.label]) };
+    let name = |row: &'r SourceRow<ImageRow>| -> &'r str {
+        in_file.get(&row.row).filter(|label| !label.is_empty()).unwrap_or(&labels[row.value.label])
+    };
     number_names(&rows.iter().map(name).collect::<Vec<_>>())
 }
 
@@ -216,8 +269,12 @@ struct ZipReader<'a> {
     known_labels: &'a [String],
     sources: &'a Sources,
     summary: ReadSummary,
-    /// What the training file calls images whose label was edited, by their rows.
+    /// What the training file calls images whose label was edited, by their rows; empty where it has no label of them.
     in_file: HashMap<usize, String>,
+    /// The labels that these have.
+    given: Vec<String>,
+    /// Images of the training file that have no label.
+    waiting: Vec<WaitingImage>,
 }
 
 impl ZipReader<'_> {
@@ -240,10 +297,12 @@ impl ZipReader<'_> {
                     if cell.column == column
                         && [image.label.as_str(), read.merged_label(&image.label)].contains(&cell.was) =>
                 {
+                    let label = cell.value.trim();
                     if file == 0 {
                         self.in_file.insert(image.row, read.merged_label(&image.label).to_owned());
+                        self.given.push(read.merged_label(label).to_owned());
                     }
-                    cell.value.clone_into(&mut image.label);
+                    label.clone_into(&mut image.label);
                     outcome.num_changed += 1;
                 }
                 _ => outcome.misfits.push(image.row),
@@ -275,9 +334,10 @@ impl ZipReader<'_> {
         let archive = self.sources.archive(file).expect("the file is there");
         let contents = Contents::of(archive)?;
         let mut notes: Vec<String> = contents.warn_of_others().into_iter().collect();
-        let is_of_one_split = file > 0 || self.request.purpose == Purpose::Measure;
+        let is_measured = self.request.purpose == Purpose::Measure;
+        let is_of_one_split = file > 0 || is_measured;
         let table = read_tables(archive, &contents, self.request.read, self.known_labels, is_of_one_split, &mut notes)?;
-        let (mut images, mut bad, mut num_bad, num_empty) = match table {
+        let (mut images, mut bad, mut num_bad, mut num_empty) = match table {
             Some(table) => {
                 notes.extend(table.notes);
                 if file == 0 {
@@ -286,7 +346,13 @@ impl ZipReader<'_> {
                 (table.images, table.bad_rows, table.num_bad_rows, table.num_empty)
             }
             None => {
-                let (images, unlisted) = contents.by_folder();
+                let (mut images, unlisted) = contents.by_folder();
+                if file == 0
+                    && self.may_be_unlabeled()
+                    && let Some(folder) = contents.open_only_folder(&mut images, self.known_labels)
+                {
+                    notes.push(only_folder(&folder));
+                }
                 let bad = |Unlisted { row, path, reason }| BadRow { row, reason: format!("{path}: {reason}") };
                 let num_bad = unlisted.len();
                 (images, unlisted.into_iter().map(bad).collect(), num_bad, 0)
@@ -299,14 +365,21 @@ impl ZipReader<'_> {
             notes.push("the images of all folders (train, valid, test) are read together".into());
         }
         let mut splits = [Vec::new(), Vec::new(), Vec::new()];
-        let (mut num_good, mut tiny) = (0, Vec::new());
-        for ListedImage { row, entry, path: name, label, split } in images {
+        let mut num_good = 0;
+        for ListedImage { row, entry, path: name, label, no_label, split } in images {
             let bytes = archive.read(entry).map_err(|error| error.to_string());
-            match bytes.and_then(|bytes| read_header(&bytes).map_err(|error| error.to_string())) {
-                Ok(header) => {
-                    if header.width.min(header.height) < TINY {
-                        tiny.push(format!("{name} ({} x {})", header.width, header.height));
+            let header = bytes.and_then(|bytes| read_header(&bytes).map_err(|error| error.to_string()));
+            match header.and_then(refuse_tiny) {
+                Ok(_) if label.is_empty() => {
+                    num_empty += 1;
+                    num_bad += 1;
+                    let reason = no_label.unwrap_or_else(|| format!("{name}: its label was taken away"));
+                    bad.push(BadRow { row, reason });
+                    if file == 0 && split == 0 && !is_measured {
+                        self.waiting.push(WaitingImage { row, entry, name });
                     }
+                }
+                Ok(header) => {
                     num_good += 1;
                     let split = if is_of_one_split { 0 } else { split };
                     splits[split].push(SourceRow { row, value: NamedImage { file, entry, name, header, label } });
@@ -317,12 +390,13 @@ impl ZipReader<'_> {
                 }
             }
         }
-        notes.extend(warn_of_tiny(&tiny));
         bad.sort_by_key(|bad| bad.row);
         self.summary.num_rows += num_good + num_bad;
         self.summary.num_empty += num_empty;
         self.summary.num_bad_rows += num_bad;
-        if splits[0].is_empty() {
+        self.summary.num_unlabeled = self.waiting.len();
+        // Images that only lack their labels can get them.
+        if splits[0].is_empty() && (file > 0 || self.waiting.is_empty()) {
             let first = bad.into_iter().next();
             let (row, reason) = first.map_or((0, "there are no rows".into()), |bad| (bad.row, bad.reason));
             return Err(DataError::NothingUsable { num_rows: num_bad, row, reason });
@@ -335,6 +409,12 @@ impl ZipReader<'_> {
         Ok(splits)
     }
 
+    /// Whether images that lie in one folder may be there to be labeled: some are kept aside, and no others have labels.
+    fn may_be_unlabeled(&self) -> bool {
+        let ReadRequest { files, purpose, .. } = self.request;
+        *purpose == Purpose::Train && holds_back(self.request) && files.valid.is_none() && files.test.is_none()
+    }
+
     fn set_layout(&mut self, layout: TableLayout) {
         let TableLayout { format, delimiter, has_header, columns, reading, image_column, label_column } = layout;
         let used_columns = vec![(image_column, "image".to_owned()), (label_column, "label".to_owned())];
@@ -344,13 +424,21 @@ impl ZipReader<'_> {
     }
 }
 
-/// Says which images are so small that there is hardly anything to see; nothing where none is.
-fn warn_of_tiny(tiny: &[String]) -> Option<String> {
-    let have = if tiny.len() == 1 { "has" } else { "have" };
-    let names: Vec<&str> = tiny.iter().map(String::as_str).collect();
-    let images = plural(tiny.len(), "image");
-    let why = format!("fewer than {TINY} pixels in width or height and {have} little to show");
-    (!tiny.is_empty()).then(|| format!("{images} {have} {why}: {}", quoted(&names)))
+/// Says what is made of a folder that all images lie in.
+fn only_folder(folder: &str) -> String {
+    format!(
+        "all images lie in the folder {folder:?}, which tells no label from another, so they have none yet; if it is their label, give \
+         images of another one, too"
+    )
+}
+
+/// The header, unless the image is so small that there is nothing to see.
+fn refuse_tiny(header: ImageHeader) -> Result<ImageHeader, String> {
+    let ImageHeader { width, height, .. } = header;
+    if width.min(height) < MIN_SIDE {
+        return Err(format!("has {width} x {height} pixels, at least {MIN_SIDE} in width and in height are needed"));
+    }
+    Ok(header)
 }
 
 #[cfg(test)]

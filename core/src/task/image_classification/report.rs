@@ -37,6 +37,7 @@ pub(super) fn report(data: &ImageData, model: Option<&TaskModel<'_>>, run: &RunC
     let size = |row: Option<&&ImageRow>| row.map_or([0, 0], |row| [row.height, row.width]);
     let detail = ReportDetail {
         classes: data.labels.iter().zip(counts).map(class).collect(),
+        num_unlabeled: summary.num_unlabeled,
         sizes: sizes_of(rows.iter().flatten().map(|row| row.width.min(row.height))),
         smallest: size(rows.iter().flatten().min_by_key(area)),
         largest: size(rows.iter().flatten().max_by_key(area)),

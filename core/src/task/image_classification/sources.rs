@@ -28,7 +28,10 @@ impl AsRef<[u8]> for FileBytes {
 
 /// The zips of the files to train on, to validate on and to test on.
 #[derive(Debug)]
-pub(super) struct Sources([Option<Archive<FileBytes>>; 3]);
+pub(super) struct Sources {
+    archives: [Option<Archive<FileBytes>>; 3],
+    num_bytes: usize,
+}
 
 impl Sources {
     /// Opens the files.
@@ -41,12 +44,20 @@ impl Sources {
             Some((name, _)) => open(file).map(Some).map_err(|source| in_file(file, name, source)),
             None => Ok(None),
         };
-        Ok(Self([Some(open(0)?), open_own(1, &files.valid)?, open_own(2, &files.test)?]))
+        let archives = [Some(open(0)?), open_own(1, &files.valid)?, open_own(2, &files.test)?];
+        let own = [&files.valid, &files.test].into_iter().flatten();
+        let num_bytes = std::iter::once(&files.train).chain(own).map(|(_, bytes)| bytes.len()).sum();
+        Ok(Self { archives, num_bytes })
+    }
+
+    /// Bytes of the files, which are in memory as long as images are read out of them.
+    pub(super) fn num_bytes(&self) -> usize {
+        self.num_bytes
     }
 
     /// The zip of a file, where there is one.
     pub(super) fn archive(&self, file: usize) -> Option<&Archive<FileBytes>> {
-        self.0[file].as_ref()
+        self.archives[file].as_ref()
     }
 
     /// The bytes of an image.
@@ -57,7 +68,7 @@ impl Sources {
     /// # Panics
     /// When there is no such file: rows are of files that are there.
     pub(super) fn bytes(&self, file: usize, entry: usize) -> Result<Vec<u8>, EntryError> {
-        self.0[file].as_ref().expect("rows are of files that are there").read(entry)
+        self.archives[file].as_ref().expect("rows are of files that are there").read(entry)
     }
 }
 
@@ -83,6 +94,7 @@ mod tests {
         assert!(sources.archive(1).is_none());
         assert_eq!(sources.bytes(0, 0).expect("it is there"), b"a/1.png");
         assert_eq!(sources.bytes(2, 0).expect("it is there"), b"b/2.png");
+        assert_eq!(sources.num_bytes(), zip("a/1.png").len() + zip("b/2.png").len());
         let valid = Some(("v.csv".to_owned(), b"file_name,label\n".to_vec()));
         let error = Sources::open(&Rc::new(DataFiles { valid, ..files })).expect_err("no zip").to_string();
         assert!(error.starts_with("validation file \"v.csv\": the file is no zip: it looks like a text"), "{error}");

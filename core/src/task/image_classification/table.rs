@@ -40,13 +40,13 @@ const SAMPLE: usize = 100;
 /// What a table said.
 #[derive(Debug)]
 pub(super) struct TableRows {
-    /// Images that can be used.
+    /// Images that can be used, or could with a label.
     pub(super) images: Vec<ListedImage>,
     /// The first thousand bad rows of each table.
     pub(super) bad_rows: Vec<BadRow>,
     /// All bad rows.
     pub(super) num_bad_rows: usize,
-    /// Those in which something is empty.
+    /// Those in which something is empty beside the label.
     pub(super) num_empty: usize,
     /// What is to be said.
     pub(super) notes: Vec<String>,
@@ -289,11 +289,15 @@ impl<'c> TableReader<'c> {
         folder: &str,
     ) -> Result<ListedImage, BadCell> {
         let cell = take_filled(row, image, columns)?;
-        let label = take_filled(row, label, columns)?.trim().to_owned();
+        let (label, no_label) = match take_filled(row, label, columns) {
+            Ok(label) => (label.trim().to_owned(), None),
+            Err(BadCell::Empty(reason) | BadCell::Unlabeled(reason)) => (String::new(), Some(reason)),
+            Err(other) => return Err(other),
+        };
         let index = self.find(folder, &cell).map_err(BadCell::Other)?;
         self.is_named[index] = true;
         let ZipFile { entry, path } = &self.images[index];
-        Ok(ListedImage { row: row.number, entry: *entry, path: path.clone(), label, split: 0 })
+        Ok(ListedImage { row: row.number, entry: *entry, path: path.clone(), label, no_label, split: 0 })
     }
 
     /// Says which images no row names, and how many were found by less than their path.

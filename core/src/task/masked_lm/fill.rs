@@ -127,7 +127,7 @@ impl Predictor for BlankFiller {
     fn add(&mut self, outputs: &Outputs) -> Result<(), usize> {
         let mut scores = match outputs {
             Outputs::Rows { values, width } => values.chunks((*width).max(1)),
-            Outputs::Sums { .. } => return Err(self.answered),
+            Outputs::Tokens { .. } => return Err(self.answered),
         };
         while self.answered < self.given {
             let num_blanks = self.texts[self.answered].positions.len();

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::spec::settings_of_texts;
 use super::{FigureSpec, HeadKind, LOSS, Task, TaskSpec, Unit};
 
+pub use super::token_measure::TokenRow as RowPrediction;
 pub use answers::ANSWERS;
 pub use card::card;
 pub use data::read;
@@ -44,7 +45,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "token_accuracy", title: "Token accuracy", unit: Unit::Share, higher_is_better: true },
     ],
     settings: settings_of_texts!["mlm_probability", "whole_word_masking", "from_scratch"],
-    columns: &["text_column", "group_column", "time_column", "dedupe", "fold", "edits"],
+    columns: &["text_column", "group_column", "time_column", "dedupe", "fold", "clean_texts", "edits"],
     recipe: &super::recipes::WITH_HEAD,
     eval_batch_size: 32,
     has_labels: false,
@@ -77,10 +78,6 @@ pub struct EvaluationDetail {
     /// Hidden tokens that were guessed.
     pub num_tokens: u64,
 }
-
-/// Tokens are measured, and no row as a whole: there is none of these.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RowPrediction {}
 
 /// What may stand in the blanks of a text, in their order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use crate::data::{
     UsedColumn, choose_text_columns, count_repeats, parse, read_rows, share_out, take_filled,
 };
 use crate::task::ReadRequest;
-use crate::task::plain_texts::{PlainText, share_out_text, unused_edits};
+use crate::task::plain_texts::{PlainText, share_out_text, unused_cleaning, unused_edits};
 
 /// Texts with their row numbers; of a plain text the line that it starts on.
 pub(super) type Texts = Vec<SourceRow<String>>;
@@ -66,7 +66,7 @@ fn read_plain(request: &ReadRequest<'_>) -> Result<([Texts; 3], ReadSummary), Da
         file_name: files.train.0.clone(),
         reading: plain.reading,
         has_own_file: [files.valid.is_some(), files.test.is_some()],
-        warnings: plain.note.into_iter().chain(unused_edits(&read.edits)).collect(),
+        warnings: plain.note.into_iter().chain(unused_edits(&read.edits)).chain(unused_cleaning(read)).collect(),
         ..ReadSummary::default()
     };
     let mut own = |role: &'static str, file: &Option<(String, Vec<u8>)>| match file {

@@ -94,15 +94,17 @@ impl TaskRows for Rows {
         row.and_then(|row| self.numbers[split].get(row).copied()).unwrap_or(0)
     }
 
-    fn measure(&self, _split: Split) -> Box<dyn Measure> {
-        Box::new(TokenMeasure::new(detail_of))
+    fn measure(&self, split: Split) -> Box<dyn Measure> {
+        let num_rows = self.num_rows()[split as usize];
+        let numbers = (0..num_rows).map(|index| self.row_number(split, index)).collect();
+        Box::new(TokenMeasure::new(numbers, detail_of))
     }
 }
 
 /// What an evaluation says besides its figures.
-fn detail_of(num_tokens: u64) -> (task::EvaluationDetail, RowPredictions) {
+fn detail_of(num_tokens: u64, rows: Vec<RowPrediction>) -> (task::EvaluationDetail, RowPredictions) {
     let detail = task::EvaluationDetail::MaskedLm(Box::new(EvaluationDetail { num_tokens }));
-    (detail, RowPredictions::MaskedLm(Vec::<RowPrediction>::new()))
+    (detail, RowPredictions::MaskedLm(rows))
 }
 
 #[cfg(test)]
@@ -169,9 +171,9 @@ mod tests {
         let rows = rows(&["hello world and hello"]);
         let batch = rows.batch(Split::Train, &[0], None);
         let HostTargets::Ids { ids, .. } = &batch.targets else { panic!("tokens are guessed") };
-        let count = ids.len() as f64;
         let mut measure = rows.measure(Split::Train);
-        measure.add(&[0], &batch, &Outputs::Sums { loss: 2.0 * count, num_correct: 0 }).expect("finite");
+        let outputs = Outputs::Tokens { losses: vec![2.0; ids.len()], are_right: vec![false; ids.len()] };
+        measure.add(&[0], &batch, &outputs).expect("finite");
         let (evaluation, _) = measure.finish();
         assert_eq!((evaluation.figure("loss"), evaluation.figure("token_accuracy")), (Some(2.0), Some(0.0)));
     }

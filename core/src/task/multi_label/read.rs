@@ -154,7 +154,7 @@ pub fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSummary),
     let (mut splits, mut summary) = share_out(rows, &classes, split, request.run.seed);
     by_hand.put_into(&mut splits, &mut summary);
     if is_for_training {
-        say_unlabeled(&mut summary, labels.is_empty());
+        say_unlabeled(&mut summary, labels.is_empty(), "row");
     }
     let labeled = |SourceRow { row, value: (input, label) }: SourceRow<IdRow>| LabeledText { row, input, label };
     let splits = splits.map(|rows| rows.into_iter().map(labeled).collect::<Vec<_>>());

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::task::literal::read_literal;
+use crate::data::read_literal;
 use crate::words::plural;
 
 /// Keys of an object that is an answer, or several.

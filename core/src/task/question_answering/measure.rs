@@ -9,7 +9,9 @@ use super::place::chars_before;
 use super::rows::Content;
 use super::{EvaluationDetail, RowPrediction};
 use crate::data::{HostBatch, HostTargets, Outputs, Split};
-use crate::metrics::{Figure, SquadQuestion, evaluate_answers};
+use crate::metrics::{
+    ANSWER_FIGURES, Figure, RowSums, SquadQuestion, SumFigure, add_intervals, evaluate_answers, mean_of,
+};
 use crate::task::outputs::log_softmax;
 use crate::task::texts::index_of;
 use crate::task::{self, Evaluation, Measure, RowPredictions};
@@ -17,21 +19,26 @@ use crate::task::{self, Evaluation, Measure, RowPredictions};
 /// Scores of a token: as first and as last.
 const ENDS: usize = 2;
 
+/// The loss out of sums over questions, behind those of [`ANSWER_FIGURES`]: of the losses of windows, and of windows.
+const LOSS_OF_SUMS: SumFigure =
+    SumFigure { name: "loss", higher_is_better: false, of_sums: |sums| mean_of(sums[3], sums[4]) };
+
 /// Questions of a split on their way to figures.
 pub(super) struct SpanMeasure {
     rows: Rc<Content>,
     split: Split,
-    /// Sum over the windows.
-    loss_sum: f64,
-    num_windows: usize,
+    /// Of each question the sum of the losses of its windows, and how many these are.
+    losses: Vec<(f64, usize)>,
     /// One for each question.
     best: Vec<BestAnswers>,
+    is_in_full: bool,
 }
 
 impl SpanMeasure {
     pub(super) fn new(rows: Rc<Content>, split: Split) -> Self {
-        let best = vec![BestAnswers::default(); rows.questions[index_of(split)].len()];
-        Self { rows, split, loss_sum: 0.0, num_windows: 0, best }
+        let num_questions = rows.questions[index_of(split)].len();
+        let (losses, best) = (vec![(0.0, 0); num_questions], vec![BestAnswers::default(); num_questions]);
+        Self { rows, split, losses, best, is_in_full: false }
     }
 
     /// What was predicted for the question at an index.
@@ -81,6 +88,10 @@ struct Predicted {
 }
 
 impl Measure for SpanMeasure {
+    fn measure_in_full(&mut self) {
+        self.is_in_full = true;
+    }
+
     fn add(&mut self, indices: &[usize], batch: &HostBatch, outputs: &Outputs) -> Result<(), usize> {
         let text = batch.inputs.text();
         let (Outputs::Rows { values, .. }, HostTargets::Spans { starts, ends }) = (outputs, &batch.targets) else {
@@ -89,14 +100,15 @@ impl Measure for SpanMeasure {
         let targets = starts.iter().zip(ends);
         let rows = values.chunks_exact((ENDS * text.seq).max(1));
         for ((&index, values), (&start, &end)) in indices.iter().zip(rows).zip(targets) {
+            let (question, encoded, window) = self.rows.window(self.split, index);
+            let (loss_sum, num_windows) = &mut self.losses[question];
             for (side, target) in [start, end].into_iter().enumerate() {
                 let logits: Vec<f32> = values.iter().skip(side).step_by(ENDS).copied().collect();
-                self.loss_sum -= log_softmax(&logits).ok_or(index)?[target as usize] / ENDS as f64;
+                *loss_sum -= log_softmax(&logits).ok_or(index)?[target as usize] / ENDS as f64;
             }
-            let (question, encoded, window) = self.rows.window(self.split, index);
+            *num_windows += 1;
             let scores = self.rows.joining.scores(encoded, window, values);
             self.best[question].add(&scores, self.rows.max_answer_length);
-            self.num_windows += 1;
         }
         Ok(())
     }
@@ -112,14 +124,20 @@ impl Measure for SpanMeasure {
         }
         let threshold = self.rows.null_score_threshold;
         let squad = evaluate_answers(&questions, threshold.map(|_| differences.as_slice()), threshold.unwrap_or(0.0));
-        let figures = vec![
-            Figure::lower("loss", self.loss_sum / self.num_windows.max(1) as f64),
+        let (loss_sum, num_windows) =
+            self.losses.iter().fold((0.0_f64, 0_usize), |(sum, count), &(loss, windows)| (sum + loss, count + windows));
+        let mut figures = vec![
+            Figure::lower("loss", loss_sum / num_windows.max(1) as f64),
             Figure::higher("exact_match", squad.all.exact_match),
             Figure::higher("f1", squad.all.f1),
         ];
+        if self.is_in_full {
+            let [exact_match, f1] = ANSWER_FIGURES;
+            add_intervals(&mut figures, &sums_of(&rows, &self.losses), &[exact_match, f1, LOSS_OF_SUMS]);
+        }
         let detail = EvaluationDetail {
             squad,
-            num_windows: self.num_windows,
+            num_windows,
             num_unanswered: rows.iter().filter(|row| row.predicted_at.is_none()).count(),
             null_score_threshold: threshold,
         };
@@ -128,11 +146,21 @@ impl Measure for SpanMeasure {
     }
 }
 
+/// What the figures are made of, question by question.
+fn sums_of(rows: &[RowPrediction], losses: &[(f64, usize)]) -> RowSums {
+    let mut sums = RowSums::new(5);
+    for (row, &(loss, num_windows)) in rows.iter().zip(losses) {
+        sums.push(&[f64::from(u8::from(row.is_exact)), row.f1 / 100.0, 1.0, loss, num_windows as f64]);
+    }
+    sums
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::SPEC;
     use super::super::data::tests::{data_of, model, run};
     use super::*;
+    use crate::metrics::figure;
     use crate::task::{TaskModel, TaskRows};
 
     /// Rows of two questions, of which the second has no answer, and whose texts are read in two windows each.
@@ -191,6 +219,7 @@ mod tests {
         let text = batch.inputs.text();
         let given = outputs(&batch, &[(0, 10, 2.0, 0.0), (1, 0, 1.0, 1.0)]);
         let mut measure = rows.measure(Split::Train);
+        measure.measure_in_full();
         measure.add(&[1, 0], &batch, &given).expect("finite");
         let (evaluation, _) = measure.finish();
         let others = (text.seq - 1) as f64;
@@ -198,6 +227,13 @@ mod tests {
         let first = (log_sum(2.0) - 2.0 + (text.seq as f64).ln()) / 2.0;
         let expected = (first + log_sum(1.0) - 1.0) / 2.0;
         assert!((evaluation.figure("loss").expect("it is measured") - expected).abs() < 1e-9);
+        // Of two questions one has windows: draws without it have no loss.
+        for name in SPEC.figure_names() {
+            let found = figure(&evaluation.figures, name).expect("it is measured");
+            let [low, high] = found.interval.expect("it is measured in full");
+            assert!(low <= found.value + 1e-9 && found.value <= high + 1e-9, "{found:?}");
+            assert!(name != "loss" || high - low < 1e-9, "{found:?}");
+        }
     }
 
     #[test]

@@ -71,6 +71,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "time_column",
         "dedupe",
         "fold",
+        "clean_texts",
         "edits",
         "copies",
     ],

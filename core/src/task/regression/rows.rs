@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{EvaluationDetail, RowPrediction, SPEC};
 use crate::data::{HostBatch, HostTargets, Outputs, Split};
-use crate::metrics::{Figure, OutputMetrics, evaluate_regression};
+use crate::metrics::{Figure, OutputMetrics, add_number_intervals, evaluate_regression, figure};
 use crate::task::texts::{PreparedTexts, output_rows};
 use crate::task::{AddedRows, Evaluation, EvaluationDetail as AnyDetail, Measure, RowPredictions, Task, TaskRows};
 
@@ -66,7 +66,7 @@ impl TaskRows for NumberRows {
 
     fn measure(&self, split: Split) -> Box<dyn Measure> {
         let predictions = vec![None; self.0.texts.rows(split).len()];
-        Box::new(NumberMeasure { rows: Rc::clone(&self.0), split, predictions })
+        Box::new(NumberMeasure { rows: Rc::clone(&self.0), split, predictions, is_in_full: false })
     }
 }
 
@@ -75,9 +75,14 @@ struct NumberMeasure {
     rows: Rc<Content>,
     split: Split,
     predictions: Vec<Option<RowPrediction>>,
+    is_in_full: bool,
 }
 
 impl Measure for NumberMeasure {
+    fn measure_in_full(&mut self) {
+        self.is_in_full = true;
+    }
+
     fn add(&mut self, indices: &[usize], _batch: &HostBatch, outputs: &Outputs) -> Result<(), usize> {
         for (&index, predicted) in indices.iter().zip(output_rows(outputs)) {
             if !predicted.iter().all(|number| number.is_finite()) {
@@ -103,7 +108,14 @@ impl Measure for NumberMeasure {
         let evaluation = evaluate_regression(&predicted, &numbers, num_outputs);
         let squares = predicted.iter().zip(&numbers).map(|(&p, &n)| (f64::from(p) - f64::from(n)).powi(2));
         let loss = squares.sum::<f64>() / numbers.len().max(1) as f64;
-        let figures = [Figure::lower("loss", loss)].into_iter().chain(evaluation.figures()).collect();
+        let mut figures: Vec<Figure> = [Figure::lower("loss", loss)].into_iter().chain(evaluation.figures()).collect();
+        if self.is_in_full {
+            let [predicted, numbers] =
+                [&predicted, &numbers].map(|row| row.iter().map(|&n| f64::from(n)).collect::<Vec<_>>());
+            add_number_intervals(&mut figures, &predicted, &numbers, num_outputs);
+            // The loss is the mean squared error.
+            figures[0].interval = figure(&figures, "mse").and_then(|mse| mse.interval);
+        }
         let baseline = self.rows.measure_mean(&numbers);
         let num_rows = rows.len();
         let detail = EvaluationDetail { labels: self.rows.labels.clone(), evaluation, baseline };
@@ -153,6 +165,7 @@ mod tests {
         assert_eq!((batch.weight, batch.num_rows), (4.0, 2));
 
         let mut measure = rows.measure(Split::Train);
+        measure.measure_in_full();
         let outputs = Outputs::Rows { values: vec![30.0, 6.0, 10.0, 3.0], width: 2 };
         measure.add(&[2, 0], &batch, &outputs).expect("finite");
         let infinite = Outputs::Rows { values: vec![f32::INFINITY, 0.0], width: 2 };
@@ -164,6 +177,10 @@ mod tests {
         };
         assert_eq!((evaluation.figure("loss"), evaluation.figure("mse")), (Some(4.0 / 6.0), Some(4.0 / 6.0)));
         assert_eq!(evaluation.figures.iter().filter(|figure| SPEC.figure(&figure.name).is_none()).count(), 0);
+        for figure in &evaluation.figures {
+            let [low, high] = figure.interval.expect("three rows that differ");
+            assert!(low < figure.value && figure.value <= high, "{figure:?}");
+        }
         assert_eq!((rows[0].numbers.as_slice(), rows[0].predicted.as_slice()), (&[10.0, 1.0][..], &[10.0, 3.0][..]));
         assert_eq!(detail.evaluation.per_output[0].mse, 0.0);
         let baseline = detail.baseline.expect("there are training rows");

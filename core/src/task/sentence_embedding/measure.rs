@@ -5,11 +5,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use super::contrast::{Contrast, TextIndex, texts_of};
+use super::draws::{FIGURES, NUM_SUMS, RECALLS, sums_of};
 use super::read::TextSet;
 use super::rows::Content;
 use super::{EvaluationDetail, RowPrediction, RowShape};
 use crate::data::{HostBatch, Outputs, Split, generator, shuffle};
-use crate::metrics::{Figure, evaluate_retrieval_of, evaluate_similarity, predict_among_others};
+use crate::metrics::{
+    Figure, RowSums, add_intervals, add_number_intervals, cosine_similarity, evaluate_retrieval_of,
+    evaluate_similarity, predict_among_others,
+};
 use crate::task::texts::{index_of, output_rows};
 use crate::task::{self, Evaluation, Measure, RowPredictions};
 
@@ -20,14 +24,12 @@ const MAX_COMPARED: usize = 1500;
 /// Nearest other texts that vote on a label.
 const NUM_NEIGHBOURS: usize = 5;
 
-/// The right text is to be among so many first ones.
-const RECALLS: [usize; 2] = [1, 10];
-
 /// Rows of a split on their way to figures.
 pub(super) struct EmbeddingMeasure {
     rows: Rc<Content>,
     split: Split,
     vectors: Vectors,
+    is_in_full: bool,
 }
 
 /// The vectors of each row's texts, one after the other; nothing for a row that was not measured.
@@ -64,15 +66,16 @@ impl Vectors {
 impl EmbeddingMeasure {
     pub(super) fn new(rows: Rc<Content>, split: Split) -> Self {
         let of_rows = vec![Vec::new(); rows.rows(split).len()];
-        Self { rows, split, vectors: Vectors { of_rows, dim: 0 } }
+        Self { rows, split, vectors: Vectors { of_rows, dim: 0 }, is_in_full: false }
     }
 
     fn sets(&self) -> &[TextSet] {
         self.rows.rows(self.split)
     }
 
-    /// The mean of the losses of batches as a run has them; which rows share a batch is always the same.
-    fn loss(&self, measured: &[usize]) -> f64 {
+    /// The mean of the losses of batches as a run has them, and the loss of each row; none where the pairs of a batch have one
+    /// together. Which rows share a batch is always the same.
+    fn loss(&self, measured: &[usize]) -> (f64, HashMap<usize, f64>) {
         let (shape, rows, vectors) = (self.rows.dataset.shape, self.sets(), &self.vectors);
         let mut order = measured.to_vec();
         // Files are often sorted by what is to be told apart.
@@ -88,14 +91,16 @@ impl EmbeddingMeasure {
                 });
                 cosent(&scored.collect::<Vec<_>>())
             };
-            return batches.map(loss).sum::<f64>() / num_batches as f64;
+            return (batches.map(loss).sum::<f64>() / num_batches as f64, HashMap::new());
         }
         let partners = &self.rows.partners[index_of(self.split)];
-        let loss = |batch: &[usize]| {
+        let mut losses = Vec::with_capacity(order.len());
+        for batch in batches {
             let contrast = Contrast::new(shape, rows, batch, |row| partners.next(row, rows[row].label));
-            in_batch_loss(&contrast, vectors, &contrast.ignored(rows), self.rows.scale)
-        };
-        batches.map(loss).sum::<f64>() / order.len().max(1) as f64
+            losses.extend(in_batch_losses(&contrast, vectors, &contrast.ignored(rows), self.rows.scale));
+        }
+        let mean = losses.iter().sum::<f64>() / order.len().max(1) as f64;
+        (mean, order.iter().copied().zip(losses).collect())
     }
 
     /// How high the second text of each row stands among all second texts but those that belong to the same first text, too.
@@ -130,14 +135,18 @@ impl EmbeddingMeasure {
         }
     }
 
-    /// Of texts that do not belong to a first one, the share that is less similar to it than the one that does.
+    /// Of texts that do not belong to the first one of a row: those that are less similar to it than the one that does, and all.
+    fn negatives(&self, row: usize) -> (usize, usize) {
+        let (all, vectors) = (2..self.sets()[row].texts.len(), &self.vectors);
+        let own = || vectors.similarity((row, 0), (row, 1));
+        let is_right = |&negative: &usize| own() > vectors.similarity((row, 0), (row, negative));
+        (all.clone().filter(is_right).count(), all.count())
+    }
+
+    /// The share of such texts that is less similar.
     fn triplet_accuracy(&self, measured: &[usize]) -> Option<Figure> {
-        let (rows, vectors) = (self.sets(), &self.vectors);
-        let is_right = |row: usize, negative: usize| {
-            vectors.similarity((row, 0), (row, 1)) > vectors.similarity((row, 0), (row, negative))
-        };
-        let all = || measured.iter().flat_map(|&row| (2..rows[row].texts.len()).map(move |negative| (row, negative)));
-        let (num_right, num_all) = (all().filter(|&(row, negative)| is_right(row, negative)).count(), all().count());
+        let sum = |(right, all): (usize, usize), (more_right, more): (usize, usize)| (right + more_right, all + more);
+        let (num_right, num_all) = measured.iter().map(|&row| self.negatives(row)).fold((0, 0), sum);
         (num_all > 0).then(|| Figure::higher("triplet_accuracy", num_right as f64 / num_all as f64))
     }
 
@@ -194,6 +203,21 @@ impl EmbeddingMeasure {
         }
     }
 
+    /// Gives the figures their intervals; `losses` are those of rows that have one.
+    fn draw(&self, figures: &mut [Figure], found: &BTreeMap<usize, &RowPrediction>, losses: &HashMap<usize, f64>) {
+        let mut sums = RowSums::new(NUM_SUMS);
+        for (&row, prediction) in found {
+            sums.push(&sums_of(prediction, losses.get(&row).copied(), self.negatives(row)));
+        }
+        add_intervals(figures, &sums, &FIGURES);
+        if self.rows.dataset.shape == RowShape::ScoredPairs {
+            let similarity = |&row: &usize| cosine_similarity(self.vectors.get((row, 0)), self.vectors.get((row, 1)));
+            let similarities: Vec<f64> = found.keys().map(similarity).collect();
+            let scores: Vec<f64> = found.keys().map(|&row| f64::from(self.sets()[row].score.unwrap_or(0.0))).collect();
+            add_number_intervals(figures, &similarities, &scores, 1);
+        }
+    }
+
     fn prediction(&self, row: usize) -> RowPrediction {
         let (set, shape) = (&self.sets()[row], self.rows.dataset.shape);
         let label = set.label.and_then(|label| self.rows.dataset.labels.get(label)).cloned();
@@ -212,6 +236,10 @@ impl EmbeddingMeasure {
 }
 
 impl Measure for EmbeddingMeasure {
+    fn measure_in_full(&mut self) {
+        self.is_in_full = true;
+    }
+
     fn add(&mut self, indices: &[usize], _batch: &HostBatch, outputs: &Outputs) -> Result<(), usize> {
         let rows = self.rows.rows(self.split);
         for ((row, text), vector) in texts_of(rows, indices).into_iter().zip(output_rows(outputs)) {
@@ -236,7 +264,8 @@ impl Measure for EmbeddingMeasure {
             (0..num_compared).map(|index| measured[index * measured.len() / num_compared]).collect();
         let mut found: HashMap<usize, RowPrediction> =
             measured.iter().map(|&row| (row, self.prediction(row))).collect();
-        let mut figures = vec![Figure::lower("loss", self.loss(&measured))];
+        let (loss, losses) = self.loss(&measured);
+        let mut figures = vec![Figure::lower("loss", loss)];
         if !measured.is_empty() {
             match shape {
                 RowShape::Pairs | RowShape::Triplets => {
@@ -250,6 +279,11 @@ impl Measure for EmbeddingMeasure {
                 }
                 RowShape::LabeledTexts | RowShape::Texts => figures.extend(self.look_around(&compared, &mut found)),
             }
+        }
+        if self.is_in_full {
+            let found: BTreeMap<usize, &RowPrediction> =
+                found.iter().map(|(&row, prediction)| (row, prediction)).collect();
+            self.draw(&mut figures, &found, &losses);
         }
         let [similarity_of_same, similarity_of_others] = self.mean_similarities(&measured);
         let (num_compared, num_neighbours) = match shape {
@@ -269,8 +303,8 @@ fn dot(left: &[f64], right: &[f64]) -> f64 {
     left.iter().zip(right).map(|(left, right)| left * right).sum()
 }
 
-/// Sum of the cross-entropies of the anchors.
-fn in_batch_loss(contrast: &Contrast, vectors: &Vectors, ignored: &[f32], scale: f64) -> f64 {
+/// The cross-entropy of each anchor.
+fn in_batch_losses(contrast: &Contrast, vectors: &Vectors, ignored: &[f32], scale: f64) -> Vec<f64> {
     let num_candidates = contrast.candidates.len();
     let loss = |(index, &anchor): (usize, &TextIndex)| {
         let is_left = |other: &usize| ignored.get(index * num_candidates + other).is_none_or(|&ignored| ignored == 0.0);
@@ -278,7 +312,7 @@ fn in_batch_loss(contrast: &Contrast, vectors: &Vectors, ignored: &[f32], scale:
         let scores: Vec<f64> = (0..num_candidates).filter(is_left).map(score).collect();
         log_sum_exp(&scores) - score(index)
     };
-    contrast.anchors.iter().enumerate().map(loss).sum()
+    contrast.anchors.iter().enumerate().map(loss).collect()
 }
 
 /// `ln(1 + sum exp(cosine_j - cosine_i))` over all pairs of which `i` has the higher score; cosines are scaled.
@@ -318,12 +352,19 @@ mod tests {
         let rows = rows(text);
         let indices: Vec<usize> = (0..rows.num_rows()[0]).collect();
         let mut measure = rows.measure(Split::Train);
+        measure.measure_in_full();
         let batch = rows.batch(Split::Train, &indices, None);
         let outputs = Outputs::Rows { values: vectors.concat(), width: 2 };
         measure.add(&indices, &batch, &outputs).expect("finite");
         let (evaluation, RowPredictions::SentenceEmbedding(found)) = measure.finish() else {
             panic!("not of this task")
         };
+        let is_scored = detail(&evaluation).shape == RowShape::ScoredPairs;
+        for Figure { name, value, interval, .. } in &evaluation.figures {
+            assert_eq!(interval.is_none(), is_scored && name == "loss", "{name}");
+            let [low, high] = interval.unwrap_or([*value; 2]);
+            assert!(low <= value + 1e-9 && value - 1e-9 <= high, "{name}: {value} is not between {low} and {high}");
+        }
         (evaluation, found)
     }
 

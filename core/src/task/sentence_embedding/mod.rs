@@ -3,13 +3,15 @@
 //! In: tables of pairs, of triplets, of pairs with a score or of texts with a label, and plain texts line by line.
 //! `columns` tells which it is, `scores` what a score is, `read` makes rows of them; `data` tokenises and reports them.
 //! `contrast` says which texts of a batch are compared with which, `rows` makes batches of it; `measure` has the figures
-//! of vectors that were read back, `predict` gives vectors to texts that a person typed; `card` says how the model is used.
+//! of vectors that were read back, `draws` their intervals; `predict` gives vectors to texts that a person typed; `card` says how
+//! the model is used.
 
 mod answers;
 mod card;
 mod columns;
 mod contrast;
 mod data;
+mod draws;
 mod measure;
 mod predict;
 mod read;
@@ -66,6 +68,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "time_column",
         "dedupe",
         "fold",
+        "clean_texts",
         "edits",
     ],
     recipe: &super::recipes::OF_VECTORS,

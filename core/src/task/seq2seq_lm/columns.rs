@@ -1,7 +1,7 @@
 //! Which columns hold the sources and which the targets: as asked for, else guessed from their names.
 
 use crate::config::ReadOptions;
-use crate::data::{DataError, Table, UsedColumn, find_column, name_rank};
+use crate::data::{DataError, Table, UsedColumn, choose_text_columns, find_column, name_rank};
 
 /// Role of the text that is turned into another.
 pub(super) const SOURCE: &str = "source";
@@ -107,6 +107,26 @@ pub(super) fn choose(table: &Table, read: &ReadOptions) -> Result<Vec<UsedColumn
         [None, Some(_)] => Err(DataError::NoShapeColumn { shape: SHAPE, role: SOURCE, columns: columns() }),
         [Some(_), None] => Err(DataError::NoShapeColumn { shape: SHAPE, role: TARGET, columns: columns() }),
     }
+}
+
+/// Chooses the column of sources in a file that may have no targets: as asked for, else by its name, else the only one that holds texts.
+///
+/// # Errors
+/// When a named column is not there, or nothing looks like a text.
+pub(super) fn choose_source(
+    table: &Table,
+    read: &ReadOptions,
+    _labels: &[String],
+) -> Result<Vec<UsedColumn>, DataError> {
+    let known = |pair: &Pair| table.columns.iter().position(|name| name_rank(name, pair.sources).is_some());
+    let index = match &read.text_column {
+        Some(name) => find_column(table, name)?,
+        None => match CERTAIN.iter().chain(POSSIBLE).find_map(known) {
+            Some(index) => index,
+            None => choose_text_columns(table, read, &[])?.text,
+        },
+    };
+    Ok(vec![UsedColumn { role: SOURCE, index }])
 }
 
 /// Whether names of columns can only be those of texts and what they are turned into.

@@ -15,11 +15,14 @@ mod rows;
 
 use serde::{Deserialize, Serialize};
 
-use super::answers::Answers;
+use super::answers::{Answers, InputFile, Inputs};
 use super::spec::settings_of_texts;
+use super::written::FORM;
 use super::{FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, Task, TaskError, TaskSpec, Unit};
-use crate::data::LengthHistogram;
+use crate::data::{LengthHistogram, parse};
 
+pub use super::token_measure::TokenRow as RowPrediction;
+pub use super::written::Written as Prediction;
 pub use card::card;
 pub use data::read;
 pub use recognise::recognise;
@@ -56,6 +59,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "time_column",
         "dedupe",
         "fold",
+        "clean_texts",
         "edits",
         "copies",
     ],
@@ -111,19 +115,12 @@ pub struct EvaluationDetail {
     pub num_tokens: u64,
 }
 
-/// Tokens are measured, and no row as a whole: there is none of these.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RowPrediction {}
-
-/// A model that turns texts into others is given prompts, and no inputs.
-pub static ANSWERS: Option<Answers> = None;
-
-/// What a model wrote. Inputs are never answered in this way ([`predictor`]).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Prediction {
-    /// The text.
-    pub text: String,
-}
+/// Inputs are sources, and each is turned into another text.
+pub static ANSWERS: Option<Answers> = Some(Answers {
+    inputs: Inputs::Rows { file: InputFile { parse, names: &["source"] }, choose: columns::choose_source },
+    in_file: FORM,
+    in_row: FORM,
+});
 
 /// A model that turns texts into others answers by writing, a token at a time, which is another way than a batch of
 /// inputs.

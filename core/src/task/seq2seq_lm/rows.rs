@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::encode::{EncodedPair, with_prefix};
 use super::read::TextPair;
-use super::{EvaluationDetail, SPEC};
+use super::{EvaluationDetail, RowPrediction, SPEC};
 use crate::config::RunConfig;
 use crate::data::{HostBatch, HostInputs, HostTargets, HostText, Padding, Split, TextRow};
 use crate::hub::sha256_hex;
@@ -140,8 +140,10 @@ impl TaskRows for PairRows {
         self.splits[index_of(split)].get(index).map_or(0, |pair| pair.row)
     }
 
-    fn measure(&self, _split: Split) -> Box<dyn Measure> {
-        Box::new(TokenMeasure::new(detail_of))
+    fn measure(&self, split: Split) -> Box<dyn Measure> {
+        let num_rows = self.num_rows()[split as usize];
+        let numbers = (0..num_rows).map(|index| self.row_number(split, index)).collect();
+        Box::new(TokenMeasure::new(numbers, detail_of))
     }
 
     /// The first rows.
@@ -165,9 +167,9 @@ fn pad<'a>(rows: impl Iterator<Item = &'a [u32]>, padding: &Padding) -> HostText
 }
 
 /// What an evaluation says besides its figures.
-fn detail_of(num_tokens: u64) -> (task::EvaluationDetail, RowPredictions) {
+fn detail_of(num_tokens: u64, rows: Vec<RowPrediction>) -> (task::EvaluationDetail, RowPredictions) {
     let detail = task::EvaluationDetail::Seq2seqLm(Box::new(EvaluationDetail { num_tokens }));
-    (detail, RowPredictions::Seq2seqLm(Vec::new()))
+    (detail, RowPredictions::Seq2seqLm(rows))
 }
 
 #[cfg(test)]
@@ -248,11 +250,13 @@ mod tests {
         let rows = rows(&[(&[5], &[6, 7, 1])], &run(1));
         let batch = rows.batch(Split::Train, &[0], None);
         let mut measure = rows.measure(Split::Train);
-        measure.add(&[0], &batch, &Outputs::Sums { loss: 6.0, num_correct: 2 }).expect("finite");
+        let outputs = Outputs::Tokens { losses: vec![1.0, 2.0, 3.0], are_right: vec![true, true, false] };
+        measure.add(&[0], &batch, &outputs).expect("finite");
         let (evaluation, predictions) = measure.finish();
         let task::EvaluationDetail::Seq2seqLm(detail) = &evaluation.detail else { panic!("of another task") };
         assert_eq!((evaluation.figure("loss"), detail.num_tokens, evaluation.num_rows), (Some(2.0), 3, 1));
-        assert_eq!(predictions, RowPredictions::Seq2seqLm(Vec::new()));
+        let row = RowPrediction { row: 2, loss_sum: 6.0, num_correct: 2, num_tokens: 3 };
+        assert_eq!(predictions, RowPredictions::Seq2seqLm(vec![row]));
         let names: Vec<&str> = evaluation.figures.iter().map(|figure| &*figure.name).collect();
         assert_eq!(names, SPEC.figure_names());
     }

@@ -148,7 +148,7 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
     let (mut splits, mut summary) = share_out(rows, &classes, split, request.run.seed);
     by_hand.put_into(&mut splits, &mut summary);
     if request.purpose == Purpose::Train {
-        say_unlabeled(&mut summary, labels.is_empty());
+        say_unlabeled(&mut summary, labels.is_empty(), "row");
     }
     let labeled = |SourceRow { row, value: (input, label) }: SourceRow<IdRow>| LabeledText { row, input, label };
     let splits = splits.map(|rows| rows.into_iter().map(labeled).collect::<Vec<_>>());

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use crate::task::literal::read_literal;
+use crate::data::read_literal;
 
 /// Keys of an object that is a span.
 pub(super) const START: [&str; 6] = ["start", "start_offset", "startOffset", "begin", "start_char", "from"];

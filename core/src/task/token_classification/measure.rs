@@ -7,7 +7,10 @@ use super::rows::Content;
 use super::spans::Places;
 use super::{RowPrediction, SPEC, SpanError};
 use crate::data::{HostBatch, Outputs, Split};
-use crate::metrics::{EntityError, EntitySpan, Figure, compare_entities, entity_spans, evaluate_entities};
+use crate::metrics::{
+    ENTITY_FIGURES, EntityError, EntitySpan, Figure, RowSums, SumFigure, add_intervals, compare_entities, entity_spans,
+    entity_sums, evaluate_entities, mean_of,
+};
 use crate::task::outputs::{find_highest, log_softmax};
 use crate::task::texts::output_rows;
 use crate::task::{Evaluation, EvaluationDetail, Measure, RowPredictions};
@@ -15,20 +18,27 @@ use crate::task::{Evaluation, EvaluationDetail, Measure, RowPredictions};
 /// The tag that a word was given, and its probability; `None` where the word was not judged.
 type Judged = Option<(usize, f32)>;
 
+/// The loss out of sums over sentences, behind those of [`ENTITY_FIGURES`]: of the losses of tokens, and of tokens.
+const LOSS_OF_SUMS: SumFigure =
+    SumFigure { name: "loss", higher_is_better: false, of_sums: |sums| mean_of(sums[8], sums[9]) };
+
 /// Sentences of a split on their way to figures.
 pub(super) struct EntityMeasure {
     rows: Rc<Content>,
     split: Split,
-    loss_sum: f64,
-    num_scored: usize,
+    /// Of each sentence the sum of the losses of its tokens, and how many these are.
+    losses: Vec<(f64, usize)>,
+    is_in_full: bool,
     /// Of every word of every sentence.
     predicted: Vec<Vec<Judged>>,
 }
 
 impl EntityMeasure {
     pub(super) fn new(rows: Rc<Content>, split: Split) -> Self {
-        let predicted = rows.sentences(split).iter().map(|sentence| vec![None; sentence.words.len()]).collect();
-        Self { rows, split, loss_sum: 0.0, num_scored: 0, predicted }
+        let sentences = rows.sentences(split);
+        let predicted = sentences.iter().map(|sentence| vec![None; sentence.words.len()]).collect();
+        let losses = vec![(0.0, 0); sentences.len()];
+        Self { rows, split, losses, is_in_full: false, predicted }
     }
 }
 
@@ -39,15 +49,20 @@ pub(super) fn judge(logits: &[f32]) -> Judged {
 }
 
 impl Measure for EntityMeasure {
+    fn measure_in_full(&mut self) {
+        self.is_in_full = true;
+    }
+
     fn add(&mut self, indices: &[usize], batch: &HostBatch, outputs: &Outputs) -> Result<(), usize> {
         let text = batch.inputs.text();
         let tokens: Vec<&[f32]> = output_rows(outputs).collect();
         for (&index, tokens) in indices.iter().zip(tokens.chunks(text.seq.max(1))) {
             let row = &self.rows.windows(self.split)[index];
+            let (loss_sum, num_scored) = &mut self.losses[row.sentence];
             for &(position, tag) in &row.scored {
                 let log_probabilities = log_softmax(tokens[position as usize]).ok_or(index)?;
-                self.loss_sum -= log_probabilities[tag as usize];
-                self.num_scored += 1;
+                *loss_sum -= log_probabilities[tag as usize];
+                *num_scored += 1;
             }
             for &(word, position) in &row.judged {
                 let judged = judge(tokens[position as usize]).ok_or(index)?;
@@ -58,7 +73,7 @@ impl Measure for EntityMeasure {
     }
 
     fn finish(self: Box<Self>) -> (Evaluation, RowPredictions) {
-        let Self { rows, split, loss_sum, num_scored, predicted } = *self;
+        let Self { rows, split, losses, is_in_full, predicted } = *self;
         let labels = &rows.dataset.labels;
         let (mut gold_tags, mut predicted_tags) = (Vec::new(), Vec::new());
         let mut predictions = Vec::with_capacity(predicted.len());
@@ -83,10 +98,23 @@ impl Measure for EntityMeasure {
             predicted_tags.push(tags);
         }
         let detail = evaluate_entities(&gold_tags, &predicted_tags, rows.dataset.scheme.strict());
+        let (loss_sum, num_scored) =
+            losses.iter().fold((0.0_f64, 0_usize), |(sum, count), &(loss, tokens)| (sum + loss, count + tokens));
         let loss = Figure::lower("loss", loss_sum / num_scored.max(1) as f64);
         let of_entities = detail.figures().into_iter().filter(|figure| SPEC.figure(&figure.name).is_some());
+        let mut figures: Vec<Figure> = std::iter::once(loss).chain(of_entities).collect();
+        if is_in_full {
+            let scheme = detail.strict.as_ref().map(|strict| strict.scheme);
+            let mut sums = RowSums::new(10);
+            for ((gold, tags), &(loss, num_scored)) in gold_tags.iter().zip(&predicted_tags).zip(&losses) {
+                let row = entity_sums(gold, tags, scheme);
+                sums.push(&[row.as_slice(), &[loss, num_scored as f64]].concat());
+            }
+            add_intervals(&mut figures, &sums, &ENTITY_FIGURES);
+            add_intervals(&mut figures, &sums, &[LOSS_OF_SUMS]);
+        }
         let evaluation = Evaluation {
-            figures: std::iter::once(loss).chain(of_entities).collect(),
+            figures,
             num_rows: predictions.len(),
             detail: EvaluationDetail::TokenClassification(Box::new(detail)),
         };
@@ -136,6 +164,7 @@ mod tests {
         // [CLS] a b a ##b ##c [SEP]: the third word is judged by its first token.
         let found = outputs(&batch, labels.len(), &[&[bx, o, bx], &[o, by]], &[&[1, 2, 3], &[1, 2]]);
         let mut measure = rows.measure(Split::Train);
+        measure.measure_in_full();
         measure.add(&[0, 1], &batch, &found).expect("finite");
         let (evaluation, predictions) = measure.finish();
         let figure = |name: &str| evaluation.figure(name).unwrap_or(f64::NAN);
@@ -147,6 +176,10 @@ mod tests {
         assert!((figure("loss") - loss).abs() < 1e-12, "{} is not {loss}", figure("loss"));
         assert_eq!(evaluation.figures[0].name, "loss");
         assert_eq!(evaluation.num_rows, 2);
+        for figure in &evaluation.figures {
+            let [low, high] = figure.interval.expect("it is measured in full");
+            assert!(low < figure.value && figure.value < high, "{figure:?}");
+        }
 
         let RowPredictions::TokenClassification(rows) = predictions else { panic!("of this task") };
         let kinds =

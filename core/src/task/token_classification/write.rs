@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 use super::cells::{END, LABEL, LISTS, START, TEXT, item_ranges, read_spans, read_tags};
 use super::place::place_in_words;
+use crate::data::read_literal;
 use crate::metrics::EntitySpan;
-use crate::task::literal::read_literal;
 
 /// A cell with these tags in it. Where its own way has no room for them, such as a tag with a space among tags between spaces, it is a
 /// JSON list, which is read in any file.

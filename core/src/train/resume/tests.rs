@@ -6,12 +6,14 @@ use futures_lite::future::block_on;
 use super::*;
 use crate::checkpoint::{TensorParts, read_state};
 use crate::config::{
-    AugmentKind, ClassSampling, JobPart, ModelSource, ReadOptions, SplitConfig, Techniques, TextAugmentation,
+    AugmentKind, ClassSampling, EvalStrategy, JobPart, ModelSource, ReadOptions, SplitConfig, Techniques,
+    TextAugmentation,
 };
-use crate::event::{Phase, Split, TrainEvent};
+use crate::event::{Phase, Split, StopReason, TrainEvent};
 use crate::session::Session;
 use crate::session::protocol::Weights;
 use crate::session::tiny::with_lines as session;
+use crate::train::SavePace;
 
 /// Without dropout, whose generator is shared by all tests of a process.
 fn settings() -> RunConfig {
@@ -139,6 +141,69 @@ fn is_the_same_after_a_cut(run: &RunConfig) {
         let mut phases = rest.iter().filter_map(phase);
         assert_eq!(phases.next(), Some(Phase::FirstStep));
         assert!(phases.next().is_none_or(|next| next == Phase::Training), "the first step is told from the others");
+    }
+}
+
+#[test]
+fn a_run_of_one_epoch_goes_on_from_wherever_in_it_it_was_saved() {
+    let run = RunConfig { num_train_epochs: 1, eval_strategy: EvalStrategy::Steps(3), ..settings() };
+    let mut whole = session(&run);
+    whole.start(run.clone()).expect("it starts");
+    // Forty seconds pass with each event, and one with each saving.
+    let (mut pace, mut now_secs) = (SavePace::new(0.0), 0.0);
+    let (mut seen, mut cuts) = (Vec::new(), Vec::new());
+    while let Some(event) = block_on(whole.next_event()).expect("the run goes on") {
+        now_secs += 40.0;
+        let is_due = pace.is_due(&event, whole.is_between_steps(), now_secs);
+        seen.push(event);
+        if is_due {
+            cuts.push((seen.len(), block_on(whole.checkpoint()).expect("it is saved")));
+            pace.note_saving(now_secs, now_secs + 1.0);
+        }
+    }
+    let steps: Vec<u32> = cuts.iter().map(|(_, saved)| read_state(saved).expect("it is whole").step).collect();
+    assert!(steps.contains(&1) && steps.contains(&3), "by time, and after an evaluation: {steps:?}");
+    let last = block_on(whole.checkpoint()).expect("it is saved");
+    for (num_seen, checkpoint) in &cuts {
+        let mut resumed = session(&run);
+        resumed.resume(checkpoint).expect("it goes on");
+        assert_eq!(told(&drain(&mut resumed)), told(&seen[*num_seen..]), "cut after {num_seen} events");
+        let end = block_on(resumed.checkpoint()).expect("it is saved");
+        assert!(end.get(MODEL_FILE) == last.get(MODEL_FILE), "other weights after {num_seen} events");
+    }
+}
+
+#[test]
+fn a_run_that_was_cut_off_stops_as_early_as_one_that_was_not() {
+    // Nothing is learned: the first of the evaluations, every second step, stays the best, and the third ends the run.
+    let run = RunConfig {
+        learning_rate: 1e-10,
+        metric_for_best_model: "accuracy".into(),
+        eval_strategy: EvalStrategy::Steps(2),
+        early_stopping_patience: Some(2),
+        ..settings()
+    };
+    let mut whole = session(&run);
+    whole.start(run.clone()).expect("it starts");
+    let (mut seen, mut cuts) = (Vec::new(), Vec::new());
+    while let Some(event) = block_on(whole.next_event()).expect("the run goes on") {
+        let is_due = whole.is_between_steps() || matches!(event, TrainEvent::CheckpointDue { .. });
+        seen.push(event);
+        if is_due {
+            cuts.push((seen.len(), block_on(whole.checkpoint()).expect("it is saved")));
+        }
+    }
+    let end = seen.last();
+    let is_early = |event: &TrainEvent| {
+        matches!(event, TrainEvent::Finished { step: 6, reason: StopReason::EarlyStopping, weights_of_step: 2 })
+    };
+    assert!(end.is_some_and(is_early), "{end:?}");
+    let since_best = |saved: &Folder| read_state(saved).expect("it is whole").evaluations_since_best;
+    assert!(cuts.iter().any(|(_, saved)| since_best(saved) == 1), "one of them is between the second and the third");
+    for (num_seen, checkpoint) in &cuts {
+        let mut resumed = session(&run);
+        resumed.resume(checkpoint).expect("it goes on");
+        assert_eq!(told(&drain(&mut resumed)), told(&seen[*num_seen..]), "cut after {num_seen} events");
     }
 }
 

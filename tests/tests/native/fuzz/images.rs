@@ -132,7 +132,7 @@ fn archive_seeds() -> Vec<Vec<u8>> {
     let table = pack_zip(&[
         packed("metadata.csv", b"file_name,label\n1.png,a\n2.png,b\n".to_vec()),
         packed("1.png", image("bit1.png")),
-        packed("2.png", image("one.png")),
+        packed("2.png", image("rgb.png")),
     ]);
     let mut model = Folder::new();
     model.insert("config.json", file("tiny_vit", "config.json"));

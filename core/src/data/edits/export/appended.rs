@@ -29,7 +29,8 @@ pub fn append_rows(
 ) -> Result<CleanedFile, DataError> {
     let decoded = read_text(bytes, read.encoding)?;
     let text = decoded.text.as_ref();
-    let located = locate_rows(name, text, read, RowKind::Cells)?;
+    let mut located = locate_rows(name, text, read, RowKind::Cells)?;
+    located.split_translations();
     let columns = &located.table.columns;
     let index_of = |column: &String| {
         let index = columns.iter().position(|known| known == column);

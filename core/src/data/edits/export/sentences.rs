@@ -211,6 +211,27 @@ mod tests {
     }
 
     #[test]
+    fn a_sentence_that_could_not_be_read_goes_when_it_is_dropped() {
+        let without = |file: (&str, &str), columns: [&str; 2], row: usize| {
+            let dropped = RowEdit::DropRows { file: Split::Train, rows: vec![row] };
+            clean(file, columns, vec![dropped], None).expect("it can be written")
+        };
+        let good = "a O\n".repeat(12);
+        let text = format!("EU B-ORG\n\n# id 2\nlonely\nb O\n\n{good}");
+        let (found, notes) = without(("x.conll", &text), ["column 1", "column 2"], 4);
+        assert_eq!(found, format!("EU B-ORG\n\n{good}"));
+        assert_eq!(notes, ["1 row that could not be read is left out, as it was dropped: 4"]);
+        let good = "2,w,O\n".repeat(20);
+        let text = format!("sentence,word,tag\n1,EU,B-ORG\n1,a,b,c,O\n1,said,O\n{good}");
+        let (found, notes) = without(("x.csv", &text), ["word", "tag"], 2);
+        assert_eq!(found, format!("sentence,word,tag\n{good}"));
+        assert_eq!(notes, ["1 row that could not be read is left out, as it was dropped: 2"]);
+        let (found, notes) = without(("x.csv", &text), ["word", "tag"], 3);
+        assert_eq!(found, text, "a record within a sentence goes with it only");
+        assert!(notes[1].starts_with("1 dropped row is not found by its number"), "{notes:?}");
+    }
+
+    #[test]
     fn sentences_that_run_together_are_said() {
         let text = "sentence,word,tag\n1,EU,B-ORG\n2,Hi,O\n1,Ada,B-PER\n";
         let dropped = RowEdit::DropRows { file: Split::Train, rows: vec![3] };

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{RowEdit, RowEdits};
+use crate::config::{RowEdit, RowEdits, TextCleaning};
 use crate::data::parse;
 
 fn source() -> RowSource {
@@ -54,6 +54,16 @@ fn a_file_without_edits_comes_back_to_the_letter() {
 }
 
 #[test]
+fn texts_that_are_read_cleaned_are_written_so() {
+    let read = ReadOptions { clean_texts: [TextCleaning::Markup].into(), ..ReadOptions::default() };
+    let text = "text,label,note\na <b>bold</b> claim,x,<i>n</i>\nplain,y,\n";
+    let file = ("x.csv".to_owned(), text.as_bytes().to_vec());
+    let written = clean_file(&file, Split::Train, &read, &source(), None).expect("it can be written");
+    let expected = "text,label,note\na bold claim,x,<i>n</i>\nplain,y,\n";
+    assert_eq!(String::from_utf8(written.bytes).expect("UTF-8"), expected);
+}
+
+#[test]
 fn edited_cells_are_quoted_where_needed_and_dropped_rows_are_gone() {
     let text = "text,label,note\r\n\"a, b\",x,\"n\"\r\nc,y,\r\nd,x,=1\r\n";
     let log = vec![set(3, "text", "c", "say \"hi\", now"), drop_rows(&[2]), set(4, "label", "x", "new")];
@@ -96,6 +106,76 @@ fn what_a_person_should_know_is_said() {
     let other = clean_bytes("x.csv", b"text,label\na,x\nb,y\n", vec![set(2, "text", "other", "new")]);
     assert!(other.notes[0].starts_with("1 edited row "), "{:?}", other.notes);
     assert!(other.bytes.starts_with(b"text,label\na,x\n"));
+}
+
+#[test]
+fn rows_that_could_not_be_read_go_when_they_are_dropped_whatever_the_format() {
+    let item = |text: &str| format!("{{\"text\": \"{text}\", \"label\": \"x\"}}");
+    let (a, b) = (item("a"), item("b"));
+    let lines = format!("oops\n{a}\n[\n1]\n{b}\n{{\"text\": 1\n");
+    let array = format!("[\n7,\n{a},\n\"s\",\n{b}\n]\n");
+    let trec = "ENTY:animal What ?\n".repeat(60);
+    for (name, text, bad, cleaned) in [
+        (
+            "x.csv",
+            "text,label\nlonely\n\"a, b\",x\nc,y,z\n\n\"d\",x\ntext,label\n\"e,x\n".to_owned(),
+            &[2, 4, 7, 8][..],
+            "text,label\n\"a, b\",x\n\n\"d\",x\n".to_owned(),
+        ),
+        ("x.tsv", "text\tlabel\na\tx\nlonely\nb\ty".to_owned(), &[3], "text\tlabel\na\tx\nb\ty".to_owned()),
+        ("x.jsonl", lines, &[1, 3, 6], format!("{a}\n{b}\n")),
+        ("x.json", array, &[1, 3], format!("[\n{a},\n{b}\n]\n")),
+        ("x.label", format!("{trec}oops\n{trec}"), &[61], trec.repeat(2)),
+    ] {
+        let without = |rows: &[usize]| clean_bytes(name, text.as_bytes(), vec![drop_rows(rows)]);
+        let (all, none, one) = (without(bad), without(&[]), without(&bad[..1]));
+        assert!(one.num_rows == all.num_rows && (one.bytes != all.bytes) == (bad.len() > 1), "{name}");
+        assert_eq!(String::from_utf8(all.bytes).expect("UTF-8"), cleaned, "{name}");
+        let list = |rows: &[usize]| rows.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+        let gone =
+            format!("left out, as {} dropped: {}", if bad.len() == 1 { "it was" } else { "they were" }, list(bad));
+        assert!(all.notes[0].ends_with(&gone) && all.notes.len() == 1, "{name}: {:?}", all.notes);
+        assert_eq!(none.bytes, text.as_bytes(), "{name}: what was not dropped stays");
+        let stays = if bad.len() == 1 { "stays in the file as it is" } else { "stay in the file as they are" };
+        let stays = format!("{stays}: {}", list(bad));
+        assert!(none.notes[0].ends_with(&stays) && none.notes.len() == 1, "{name}: {:?}", none.notes);
+    }
+}
+
+#[test]
+fn translations_change_within_their_cells() {
+    let text =
+        "id,translation,n\n1,\"{'en': 'a', 'fr': 'b'}\",x\n2,\"{\"\"en\"\": \"\"c\"\"}\",y\n3,\"{'en': 'd'}\",z\n";
+    let own = |name: &str, role: &str| (name.to_owned(), role.to_owned());
+    let columns = vec![own("translation.en", "source"), own("translation.fr", "target"), own("n", "n")];
+    let file_columns = ["id", "translation.en", "translation.fr", "n"].map(str::to_owned).to_vec();
+    let source = RowSource { columns, file_columns, ..source() };
+    let log = vec![set(2, "translation.fr", "b", "say \"e\""), set(3, "n", "y", "new"), drop_rows(&[4])];
+    let read = ReadOptions { edits: RowEdits { log }, ..ReadOptions::default() };
+    let file = ("x.csv".to_owned(), text.as_bytes().to_vec());
+    let cleaned = clean_file(&file, Split::Train, &read, &source, None).expect("it can be written");
+    let expected = "id,translation,n\n1,\"{\"\"en\"\":\"\"a\"\",\"\"fr\"\":\"\"say \\\"\"e\\\"\"\"\"}\",x\n\
+                    2,\"{\"\"en\"\": \"\"c\"\"}\",new\n";
+    assert_eq!(String::from_utf8(cleaned.bytes).expect("UTF-8"), expected);
+}
+
+#[test]
+fn the_rows_of_a_split_come_without_what_could_not_be_read_above_them() {
+    let file = ("x.csv".to_owned(), b"text,label\nbad\na,x\nb,y\nc,x\nd,y\nworse\n".to_vec());
+    let cleaned = clean_file(&file, Split::Train, &ReadOptions::default(), &source(), Some(&[3])).expect("a table");
+    assert_eq!((cleaned.bytes.as_slice(), cleaned.notes), (&b"text,label\na,x\n"[..], Vec::new()));
+}
+
+#[test]
+fn a_dropped_row_that_the_file_does_not_have_is_said() {
+    let cleaned = clean_bytes("x.csv", b"text,label\na,x\nb,y\n", vec![drop_rows(&[2, 99, 98])]);
+    assert_eq!(cleaned.bytes, b"text,label\nb,y\n");
+    assert!(
+        cleaned.notes[0].starts_with("2 dropped rows ") && cleaned.notes[0].ends_with(": 98, 99"),
+        "{:?}",
+        cleaned.notes
+    );
+    assert_eq!((cleaned.notes.len(), cleaned.num_rows), (1, 1));
 }
 
 #[test]

@@ -54,6 +54,7 @@ fn a_window_has_its_rows_and_all_that_match_are_counted() {
     assert_eq!(window.labels.expect("asked for"), labels);
     let ids = table.window(&RowQuery { count: 2, is_ids: true, ..RowQuery::default() });
     assert_eq!((ids.rows.len(), ids.ids), (0, train(&[2, 3])));
+    assert_eq!((table.unused_of(Split::Train), table.unused_of(Split::Valid)), (vec![6], Vec::new()));
     assert!(table.window(&RowQuery { from: 99, count: 10, ..RowQuery::default() }).rows.is_empty());
 }
 

@@ -31,13 +31,12 @@ pub(in crate::data::parse) fn locate(
     let Some(layout) = Layout::of(name, text, read) else { return Ok(None) };
     let table = read_sentences(text, &layout)?;
     let good: HashSet<usize> = table.rows.iter().map(|row| row.number).collect();
-    let (spans, tokens) = find_sentences(text, &layout)
-        .into_iter()
-        .filter(|found| good.contains(&found.number))
-        .map(|found| ((found.number, found.span), found.tokens))
-        .unzip();
+    let found = find_sentences(text, &layout).into_iter();
+    let (read, unread): (Vec<Found>, Vec<Found>) = found.partition(|found| good.contains(&found.number));
+    let (spans, tokens) = read.into_iter().map(|found| ((found.number, found.span), found.tokens)).unzip();
+    let bad_spans = unread.into_iter().map(|found| (found.number, found.span)).collect();
     let writing = RowWriting::TokenLines { has_tabs: layout.has_tabs };
-    Ok(Some(LocatedRows { table, spans, tokens, header: None, writing, is_array: false }))
+    Ok(Some(LocatedRows { table, spans, tokens, bad_spans, header: None, writing, is_array: false, split: None }))
 }
 
 /// Every sentence, also those that can't be read.
@@ -118,7 +117,10 @@ mod tests {
         let flawed =
             "EU B-ORG\r\n\r\nlonely\r\na O\r\n\r\nHi O\r\nb O\r\nc O\r\nd O\r\ne O\r\nf O\r\ng O\r\nh O\r\ni O\r\n";
         let found: Vec<_> = rows(flawed).into_iter().map(|(number, _, count)| (number, count)).collect();
-        assert_eq!(found, [(1, 1), (6, 9)], "a sentence that can't be read has no place");
+        assert_eq!(found, [(1, 1), (6, 9)], "a sentence that can't be read stands apart from them");
+        let located = locate("x.conll", flawed, &ReadOptions::default()).expect("a table").expect("CoNLL");
+        let bad: Vec<_> = located.bad_spans.into_iter().map(|(number, span)| (number, &flawed[span])).collect();
+        assert_eq!(bad, [(3, "lonely\r\na O\r\n\r\n")]);
     }
 
     #[test]

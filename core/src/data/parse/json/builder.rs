@@ -20,7 +20,7 @@ const FREE_CELLS: usize = 1 << 20;
 const CELLS_A_BYTE: usize = 8;
 
 /// The key under which the `datasets` library keeps translations: an object with a text for each language.
-const TRANSLATION: &str = "translation";
+pub(in crate::data::parse) const TRANSLATION: &str = "translation";
 
 /// A table that grows by an item at a time.
 pub(super) struct Builder {

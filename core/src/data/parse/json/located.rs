@@ -13,12 +13,15 @@ use super::{is_line_of_many, lists_of_objects, only_object};
 use crate::data::error::DataError;
 use crate::data::parse::{Format, Table};
 
-/// Bytes of the objects of a file that was read as `table`, by their numbers. Objects one after another take the rest of their
-/// line along where nothing else stands on it.
+/// Bytes of rows by their numbers.
+type Spans = Vec<(usize, Range<usize>)>;
+
+/// Bytes of the objects of a file that was read as `table`, by their numbers, and those of what could not be read between objects one
+/// after another. These take the rest of their line along where nothing else stands on it.
 ///
 /// # Errors
 /// When something between the objects is broken, so that they can't be told apart.
-pub(in crate::data::parse) fn locate(text: &str, table: &Table) -> Result<Vec<(usize, Range<usize>)>, DataError> {
+pub(in crate::data::parse) fn locate(text: &str, table: &Table) -> Result<(Spans, Spans), DataError> {
     let (text, _) = blank(text);
     let text = text.as_ref();
     if table.format == Format::Jsonl {
@@ -35,14 +38,15 @@ pub(in crate::data::parse) fn locate(text: &str, table: &Table) -> Result<Vec<(u
         }
         None => None,
     };
-    match list {
+    let spans = match list {
         Some(list) => items(text, list),
         None => in_order(text),
-    }
+    };
+    Ok((spans?, Vec::new()))
 }
 
 /// The items of an array that stands in `text`.
-fn items(text: &str, list: &str) -> Result<Vec<(usize, Range<usize>)>, DataError> {
+fn items(text: &str, list: &str) -> Result<Spans, DataError> {
     let items: Vec<&RawValue> = serde_json::from_str(list).map_err(|source| DataError::MalformedJson {
         line: source.line(),
         column: source.column(),
@@ -51,27 +55,51 @@ fn items(text: &str, list: &str) -> Result<Vec<(usize, Range<usize>)>, DataError
     Ok(items.iter().enumerate().map(|(index, item)| (index + 1, range_in(text, item.get()))).collect())
 }
 
-/// Objects by the lines on which they start.
-fn by_lines(text: &str, table: &Table) -> Result<Vec<(usize, Range<usize>)>, DataError> {
+/// Objects by the lines on which they start, and by theirs what could not be read.
+fn by_lines(text: &str, table: &Table) -> Result<(Spans, Spans), DataError> {
     let wanted: HashSet<usize> = table.rows.iter().map(|row| row.number).collect();
-    let mut spans = Vec::with_capacity(wanted.len());
+    let (mut spans, mut bad_spans) = (Vec::with_capacity(wanted.len()), Vec::new());
     let (mut start, mut last_end) = (0, 0);
     for (index, line) in text.split_inclusive('\n').enumerate() {
         let number = index + 1;
         // The object before may end on this line.
         let from = start.max(last_end);
         start += line.len();
-        if !wanted.contains(&number) {
-            continue;
-        }
-        if let Some(gap) = text[from..].find(|character: char| !is_gap(character))
-            && let Ok((_, length)) = first_value(&text[from + gap..])
-        {
-            last_end = end_of_line(text, from + gap + length);
+        let Some(gap) = text[from..start.max(from)].find(|character: char| !is_gap(character)) else { continue };
+        let found = first_value(&text[from + gap..]).map(|(_, length)| from + gap + length);
+        if wanted.contains(&number) {
+            last_end = end_of_line(text, found.map_err(|_| can_not_tell())?);
             spans.push((number, from + gap..last_end));
+        } else {
+            last_end = match found {
+                Ok(end) if ends_line(text, end) => end_of_line(text, end),
+                Ok(end) => end_of_broken(text, from + gap, end),
+                Err(_) => end_of_broken(text, from + gap, from + gap),
+            };
+            bad_spans.push((number, from + gap..last_end));
         }
     }
-    if spans.len() == wanted.len() { Ok(spans) } else { Err(can_not_tell()) }
+    if spans.len() == wanted.len() { Ok((spans, bad_spans)) } else { Err(can_not_tell()) }
+}
+
+/// Whether nothing but a gap or the next object stands between `end` and the end of its line.
+fn ends_line(text: &str, end: usize) -> bool {
+    let line = text[end..].split('\n').next().unwrap_or_default().trim_start_matches(is_gap);
+    line.is_empty() || line.starts_with('{')
+}
+
+/// The end of what starts at `start` and is broken behind `at`: of the line of `at`, or of an object written over many lines where
+/// another begins, indented alike.
+fn end_of_broken(text: &str, start: usize, at: usize) -> usize {
+    let line_start = text[..start].rfind('\n').map_or(0, |end| end + 1);
+    let indent = &text[line_start..start];
+    let is_pretty =
+        text[start..].split('\n').next().is_some_and(|line| line.trim_end() == "{" && indent.trim().is_empty());
+    let begins = |line: &str| line.strip_prefix(indent).is_some_and(|line| line.starts_with('{'));
+    let mut lines = text[at..].split_inclusive('\n');
+    let first = lines.next().unwrap_or_default();
+    let more = lines.take_while(|line| is_pretty && !begins(line));
+    at + first.len() + more.map(str::len).sum::<usize>()
 }
 
 /// Behind what stands between `end` and the end of its line, where that is nothing but a gap.
@@ -82,7 +110,7 @@ fn end_of_line(text: &str, end: usize) -> usize {
 }
 
 /// Objects in their order, several on a line.
-fn in_order(text: &str) -> Result<Vec<(usize, Range<usize>)>, DataError> {
+fn in_order(text: &str) -> Result<Spans, DataError> {
     let (mut spans, mut at) = (Vec::new(), 0);
     while let Some(gap) = text[at..].find(|character: char| !is_gap(character)) {
         let start = at + gap;

@@ -22,6 +22,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use self::builder::Builder;
+pub(super) use self::builder::TRANSLATION;
 pub(crate) use self::cut::whole_start;
 use self::item::{Fields, Item, first_value, is_gap};
 pub(super) use self::located::locate;

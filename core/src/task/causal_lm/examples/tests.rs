@@ -1,6 +1,7 @@
 //! Files to examples: shapes, conversations, bad rows, splits.
 
 use super::*;
+use crate::config::{Fold, RowSharing};
 use crate::tokenizer::{Conversation, RenderedConversation, Role};
 
 fn files(name: &str, text: &str) -> DataFiles {
@@ -304,4 +305,33 @@ fn splits_are_seeded_and_leaks_are_counted() {
     let built = build_dataset(&own, &ReadOptions::default(), None, &split, 1);
     let (_, summary) = built.expect("rows");
     assert_eq!((summary.read.num_leaks, summary.read.warnings.len()), (1, 1));
+}
+
+#[test]
+fn rows_are_shared_out_in_folds_of_which_each_validates_once_and_a_text_is_not() {
+    let rows: String = (0..20).map(|row| format!("question {row},answer {row}\n")).collect();
+    let csv = files("x.csv", &format!("prompt,completion\n{rows}"));
+    let fold = |files: &DataFiles, index: u32| {
+        let sharing = RowSharing { fold: Some(Fold { index, count: 4 }), ..RowSharing::default() };
+        let read = ReadOptions { sharing, ..ReadOptions::default() };
+        let split = SplitConfig { valid_fraction: 0.1, test_fraction: 0.2 };
+        build_dataset(files, &read, None, &split, 1)
+    };
+    let numbers = |examples: &[Example]| examples.iter().map(|example| example.row).collect::<Vec<usize>>();
+    let mut validated = Vec::new();
+    let mut tests = Vec::new();
+    for index in 0..4 {
+        let (dataset, summary) = fold(&csv, index).expect("twenty rows");
+        assert_eq!((dataset.train.len(), dataset.valid.len(), dataset.test.len()), (12, 4, 4));
+        let said = format!("{} of 4", index + 1);
+        assert!(summary.read.notes.iter().any(|note| note.contains(&said)), "{:?}", summary.read.notes);
+        validated.extend(numbers(&dataset.valid));
+        tests.push(numbers(&dataset.test));
+    }
+    assert!(tests.iter().all(|test| *test == tests[0]), "the test rows are those of every fold");
+    validated.extend(&tests[0]);
+    validated.sort_unstable();
+    assert_eq!(validated, (2..22).collect::<Vec<_>>());
+    let error = fold(&files("x.txt", "One text. And more of it."), 0).expect_err("one row").to_string();
+    assert!(error.contains("fold") && error.contains("a text is one row"), "{error}");
 }

@@ -3,6 +3,7 @@
 use super::super::testing::{SIDE, encode, files, model, picture, png, processor, read, run, two_classes, zip};
 use super::super::{ClassCount, SizeBucket};
 use super::*;
+use crate::config::{RowEdit, RowEdits};
 use crate::data::DataFiles;
 use crate::images::{decode, pack_zip};
 use crate::task::ReportDetail;
@@ -110,4 +111,54 @@ fn one_label_is_not_trained_on() {
     let error = read(files(one), &run).expect("rows to measure").prepare(&model(&processor), &run);
     let error = error.expect_err("one label").to_string();
     assert!(error.starts_with("all rows have the label \"cat\" (2 rows)"), "{error}");
+}
+
+#[test]
+fn images_that_wait_for_a_label_are_shown_and_not_trained_on() {
+    let (run, processor) = (run(0.1, 0.1), processor());
+    let loose = zip(&[("1.png", png(1, 9, 9)), ("2.png", png(2, 9, 9))]);
+    let mut data = read(files(loose), &run).expect("they can get labels");
+    encode(data.as_mut(), &model(&processor), &run);
+    let report = data.report(Some(&model(&processor)), &run).expect("nothing is decoded");
+    assert_eq!((report.num_rows, report.num_usable, report.num_empty), (2, 0, 2));
+    assert_eq!((detail_of(&report).num_unlabeled, detail_of(&report).preview.len()), (2, 0));
+    let waiting = data.unlabeled_images();
+    assert_eq!(
+        waiting.iter().map(|row| (row.id.row, row.text.as_str())).collect::<Vec<_>>(),
+        [(1, "1.png"), (2, "2.png")]
+    );
+    assert_eq!(data.image_of_row(2), Some(("2.png".to_owned(), png(2, 9, 9))));
+    let error = data.prepare(&model(&processor), &run).expect_err("nothing to learn").to_string();
+    assert!(error.starts_with("nothing in the file is usable: 2 rows, the first (row 1)"), "{error}");
+
+    let mut all = two_classes(6);
+    all.retain(|(path, _)| path.starts_with("circle"));
+    all.push(("unlabeled/1.png".to_owned(), png(40, 9, 9)));
+    let data = read(files(pack_zip(&all)), &run).expect("the others can get another label");
+    assert_eq!(data.image_of_row(1).map(|(name, _)| name).as_deref(), Some("circle/0.png"), "one that has its label");
+    let error = data.prepare(&model(&processor), &run).expect_err("one label").to_string();
+    assert!(error.starts_with("all rows have the label \"circle\""), "{error}");
+}
+
+#[test]
+fn the_labels_of_images_are_a_table_that_is_read_beside_them() {
+    let run = run(0.1, 0.1);
+    let mut all = two_classes(6);
+    all.extend([("unlabeled/1.png".to_owned(), png(40, 9, 9)), ("unlabeled/2.png".to_owned(), png(41, 9, 9))]);
+    let give = |row: usize, was: &str, value: &str| {
+        let (file, column) = (Split::Train, super::super::FOLDER.to_owned());
+        RowEdit::SetCell { file, row, column, was: was.into(), value: value.into() }
+    };
+    let edits = RowEdits { log: vec![give(13, "", "oval, \"flat\""), give(1, "circle", "square")] };
+    let options = ReadOptions { edits, ..ReadOptions::default() };
+    let files_of = |all: &[(String, Vec<u8>)]| Rc::new(files(pack_zip(all)));
+    let edited = super::read(&ReadRequest::to_train(&files_of(&all), &options, &run)).expect("good images");
+    let (table, count) = edited.labels_as_table().expect("they are images");
+    assert_eq!(count, 14);
+    all.push(("metadata.jsonl".to_owned(), table.clone()));
+    let again = super::read(&ReadRequest::to_train(&files_of(&all), &ReadOptions::default(), &run));
+    let again = again.expect("a table beside them");
+    assert_eq!(again.labels(), ["circle", "oval, \"flat\"", "square"]);
+    assert_eq!(again.labels_as_table(), Some((table, 14)));
+    assert_eq!(again.unlabeled_images().iter().map(|row| row.text.as_str()).collect::<Vec<_>>(), ["unlabeled/2.png"]);
 }

@@ -25,11 +25,12 @@ fn named(found: &TableRows) -> Vec<(usize, &str, &str, usize)> {
 fn rows_name_images_and_their_labels() {
     let table = "file_name,label,note\n1.png,a,x\nsub/2.png,b,y\n3.png,a,z\n,b,\n1.png,,\n";
     let found = rows(&[("metadata.csv", table), ("1.png", ""), ("sub/2.png", ""), ("4.png", "")]);
-    assert_eq!(named(&found), [(2, "1.png", "a", 0), (3, "sub/2.png", "b", 0)]);
+    assert_eq!(named(&found), [(2, "1.png", "a", 0), (3, "sub/2.png", "b", 0), (6, "1.png", "", 0)]);
     let bad: Vec<(usize, &str)> = found.bad_rows.iter().map(|bad| (bad.row, bad.reason.as_str())).collect();
-    let empty = ["the image is empty (column \"file_name\")", "the label is empty (column \"label\")"];
-    assert_eq!(bad, [(4, "\"3.png\" is not in the zip"), (5, empty[0]), (6, empty[1])]);
-    assert_eq!((found.num_bad_rows, found.num_empty), (3, 2));
+    assert_eq!(bad, [(4, "\"3.png\" is not in the zip"), (5, "the image is empty (column \"file_name\")")]);
+    assert_eq!((found.num_bad_rows, found.num_empty), (2, 1));
+    assert_eq!(found.images[2].no_label.as_deref(), Some("the label is empty (column \"label\")"));
+    assert!(found.images[..2].iter().all(|image| image.no_label.is_none()));
     assert_eq!(found.notes, ["1 image is named by no row of the table and is left out: \"4.png\""]);
     assert_eq!((found.layout.image_column.as_str(), found.layout.label_column.as_str()), ("file_name", "label"));
 }

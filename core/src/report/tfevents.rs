@@ -1,7 +1,13 @@
-//! Event files of TensorBoard: records of protocol buffers with their checksums, of which scalars need but a few fields.
+//! Event files of TensorBoard: records of protocol buffers with their checksums, of which scalars need but a few fields. Tags are those
+//! that the Trainer of `transformers` writes.
 //!
-//! In: times, steps, tags and values. Out: bytes, a record for each. The format: `tensorflow/core/util/event.proto`,
+//! In: lines of a run's log. Out: bytes, a record for each number. The format: `tensorflow/core/util/event.proto`,
 //! `framework/summary.proto` and `lib/io/record_writer.cc` of TensorFlow.
+
+use super::log::{LogEntry, LogLine};
+use crate::event::{Split, TrainEvent};
+use crate::metrics::Figure;
+use crate::task::Evaluation;
 
 /// What readers know the layout by.
 const FILE_VERSION: &str = "brain.Event:2";
@@ -26,20 +32,78 @@ const FIXED_64: u8 = 1;
 const BYTES: u8 = 2;
 const FIXED_32: u8 = 5;
 
+/// A whole log as an event file. Where a line has no time of day, its seconds since the run began stand there.
+#[must_use]
+pub fn event_file(lines: &[LogLine]) -> Vec<u8> {
+    let mut bytes = version_record(lines.first().map_or(0.0, time_of));
+    lines.iter().for_each(|line| bytes.extend(event_records(time_of(line), line)));
+    bytes
+}
+
+fn time_of(line: &LogLine) -> f64 {
+    line.time.unwrap_or(line.elapsed_secs)
+}
+
+/// The numbers of a line; what is measured of the model before training is no curve of the run.
+#[must_use]
+pub fn event_records(wall_time: f64, line: &LogLine) -> Vec<u8> {
+    match &line.entry {
+        LogEntry::Event(event) => records_of_event(wall_time, event),
+        LogEntry::Measured(measured) if !measured.before_training => {
+            figure_records(wall_time, line.step, prefix_of(measured.split), &measured.evaluation)
+        }
+        LogEntry::Measured(_) | LogEntry::Began(_) | LogEntry::Examined(_) => Vec::new(),
+    }
+}
+
+fn records_of_event(wall_time: f64, event: &TrainEvent) -> Vec<u8> {
+    match event {
+        TrainEvent::Step { step, epoch, loss, learning_rate, grad_norm, .. } => {
+            let numbers =
+                [("loss", loss), ("grad_norm", grad_norm), ("learning_rate", learning_rate), ("epoch", epoch)];
+            let record =
+                |(name, value): (&str, &f64)| scalar_record(wall_time, *step, &format!("train/{name}"), *value);
+            numbers.into_iter().flat_map(record).collect()
+        }
+        TrainEvent::Evaluated { step, split, evaluation, .. } => {
+            figure_records(wall_time, *step, prefix_of(*split), evaluation)
+        }
+        TrainEvent::GeneralMeasured { step, evaluation } => figure_records(wall_time, *step, "general", evaluation),
+        TrainEvent::RolledBack { to_step, .. } => restart_record(wall_time, to_step + 1),
+        _ => Vec::new(),
+    }
+}
+
+/// How the Trainer's names of figures begin: `eval/accuracy`, `test/accuracy`.
+fn prefix_of(split: Split) -> &'static str {
+    match split {
+        Split::Train => "train_rows",
+        Split::Valid => "eval",
+        Split::Test => "test",
+    }
+}
+
+fn figure_records(wall_time: f64, step: u32, prefix: &str, evaluation: &Evaluation) -> Vec<u8> {
+    let record = |figure: &Figure| scalar_record(wall_time, step, &format!("{prefix}/{}", figure.name), figure.value);
+    evaluation.figures.iter().flat_map(record).collect()
+}
+
 /// The record that a file begins with.
-pub(crate) fn version_record(wall_time: f64) -> Vec<u8> {
+#[must_use]
+pub fn version_record(wall_time: f64) -> Vec<u8> {
     record(&event(wall_time, 0, VERSION, FILE_VERSION.as_bytes()))
 }
 
 /// Says that a run begins, or goes on, before `step`: readers drop what they have of that step and of later ones.
-pub(crate) fn restart_record(wall_time: f64, step: u32) -> Vec<u8> {
+#[must_use]
+pub fn restart_record(wall_time: f64, step: u32) -> Vec<u8> {
     let mut log = Vec::new();
     put_varint_field(&mut log, STATUS, START);
     record(&event(wall_time, step, SESSION_LOG, &log))
 }
 
 /// A number of a step.
-pub(crate) fn scalar_record(wall_time: f64, step: u32, tag: &str, value: f64) -> Vec<u8> {
+fn scalar_record(wall_time: f64, step: u32, tag: &str, value: f64) -> Vec<u8> {
     let mut own = Vec::new();
     put_bytes_field(&mut own, TAG, tag.as_bytes());
     own.push(key(SIMPLE_VALUE, FIXED_32));
@@ -117,7 +181,7 @@ mod tests {
     use super::*;
 
     /// Written by TensorBoard's own classes: `tests/python/make_tfevents.py`.
-    const WRITTEN_BY_TENSORBOARD: &[u8] = include_bytes!("../../tests/fixtures/tfevents/scalars.tfevents");
+    const WRITTEN_BY_TENSORBOARD: &[u8] = include_bytes!("../../../tests/fixtures/tfevents/scalars.tfevents");
 
     /// The contents of a file's records.
     fn contents(mut bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -134,6 +198,31 @@ mod tests {
             bytes = rest;
         }
         contents
+    }
+
+    #[test]
+    fn a_log_becomes_a_file_with_its_numbers_at_their_steps() {
+        let (losses, rows, tokens) = (vec![0.5], 8, 80);
+        let step = TrainEvent::Step {
+            step: 3,
+            epoch: 0.5,
+            loss: 0.5,
+            losses,
+            learning_rate: 1e-3,
+            grad_norm: 1.0,
+            rows,
+            tokens,
+        };
+        let line = LogLine::of_event(1.5, &step).expect("it is logged");
+        let timed = LogLine { time: Some(1_700_000_001.5), ..line.clone() };
+        let expected = |time: f64| {
+            let numbers = [("loss", 0.5), ("grad_norm", 1.0), ("learning_rate", 1e-3), ("epoch", 0.5)];
+            let record = |(name, value): (&str, f64)| scalar_record(time, 3, &format!("train/{name}"), value);
+            [version_record(time), numbers.into_iter().flat_map(record).collect()].concat()
+        };
+        assert_eq!(event_file(std::slice::from_ref(&timed)), expected(1_700_000_001.5));
+        assert_eq!(event_file(std::slice::from_ref(&line)), expected(1.5), "without a time of day");
+        assert_eq!(contents(&event_file(&[line])).len(), 5, "a file that begins with its version");
     }
 
     #[test]

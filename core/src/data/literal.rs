@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 const MAX_DEPTH: usize = 8;
 
 /// Reads one value; `None` where it is none that Python prints.
-pub(super) fn read_literal(text: &str) -> Option<Value> {
+pub(crate) fn read_literal(text: &str) -> Option<Value> {
     let mut reader = Reader { rest: text.trim() };
     let value = reader.value(0)?;
     reader.skip_spaces();

@@ -1,0 +1,182 @@
+//! What other commands printed as JSON, for the report on a run: `hone eval --json` (slices and swapped words), `hone compare --json`,
+//! `hone rate --json`, `hone data report --json`. In: a file. Out: what of it a report shows.
+
+use std::path::Path;
+
+use anyhow::{Context, anyhow, bail};
+use hone_core::data::findings::{Finding, NotApplied};
+use hone_core::metrics::{Difference, McNemar, PreferenceTally, SliceReport};
+use hone_core::report::{Examined, RatedTexts};
+use hone_core::task::{ComparedFigure, RunComparison, SwapReport, Unit};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::inputs::file_name;
+use crate::output::read_file;
+
+/// A figure of `hone compare --json`; its name is the field's.
+#[derive(Deserialize)]
+struct WrittenFigure {
+    title: String,
+    unit: Unit,
+    higher_is_better: bool,
+    #[serde(flatten)]
+    difference: Difference,
+}
+
+/// What a file holds.
+///
+/// # Errors
+/// When it can't be read, or holds nothing that a report shows.
+pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Examined>> {
+    let bytes = read_file("read what the report is to show", path)?;
+    let value: Value =
+        serde_json::from_slice(&bytes).map_err(|error| anyhow!("--add: it is no JSON: {error}: {}", path.display()))?;
+    let mut found = of_json(&value).with_context(|| format!("--add: {}", path.display()))?;
+    for one in &mut found {
+        // There may be several files with an A and a B.
+        if let Examined::Comparison(comparison) = one {
+            comparison.names = ["A", "B"].map(|name| format!("{name} in {}", file_name(path)));
+        }
+    }
+    if found.is_empty() {
+        bail!(
+            "--add: it has neither slices nor swaps of hone eval --json, and is not of hone compare --json, hone rate --json or hone data \
+             report --json: {}",
+            path.display()
+        );
+    }
+    Ok(found)
+}
+
+fn of_json(value: &Value) -> anyhow::Result<Vec<Examined>> {
+    let mut found = Vec::new();
+    if value.get("hone_findings").is_some() {
+        let findings: Vec<Finding> = field(value, "findings")?;
+        let (not_applied, notes): (Vec<NotApplied>, Vec<String>) =
+            (field(value, "not_applied")?, field(value, "notes")?);
+        found.push(Examined::of_findings(&findings, &not_applied, &notes));
+    }
+    if let Some(slices) = value.get("slices") {
+        let (report, notes): (SliceReport, Vec<String>) = (field(value, "slices")?, field(slices, "notes")?);
+        found.push(Examined::Slices { part: String::new(), split: None, report, notes });
+    }
+    if value.get("swaps").is_some() {
+        let report: SwapReport = field(value, "swaps")?;
+        found.push(Examined::Swaps { part: String::new(), pairs: Vec::new(), report });
+    }
+    if value.get("mcnemar").is_some() {
+        found.push(Examined::Comparison(comparison(value)?));
+    }
+    if value.get("num_rated").is_some() {
+        let tally: Option<PreferenceTally> = field(value, "votes")?;
+        let tally =
+            tally.ok_or_else(|| anyhow!("its votes are not counted before the last pair: rate the others first"))?;
+        found.push(Examined::Rating(RatedTexts {
+            names: [field(value, "first")?, field(value, "second")?],
+            tally,
+            num_pairs: field(value, "num_pairs")?,
+            num_same: field(value, "num_same")?,
+            num_not_blind: field(value, "num_not_blind")?,
+        }));
+    }
+    Ok(found)
+}
+
+/// Two models as `hone compare` calls them: A and B. Its rows are not in the JSON.
+fn comparison(value: &Value) -> anyhow::Result<RunComparison> {
+    let test: Option<McNemar> = field(value, "mcnemar")?;
+    let fields = value.as_object().into_iter().flatten().filter(|(_, own)| own.get("interval").is_some());
+    let figures = fields.map(|(name, _)| -> anyhow::Result<ComparedFigure> {
+        let WrittenFigure { title, unit, higher_is_better, difference } = field(value, name)?;
+        Ok(ComparedFigure { name: name.clone(), title, unit, higher_is_better, difference })
+    });
+    let better = test.as_ref().map_or([0, 0], |test| [test.only_first, test.only_second]);
+    Ok(RunComparison {
+        names: ["A", "B"].map(str::to_owned),
+        num_rows: field(value, "num_rows")?,
+        num_left_out: 0,
+        figures: figures.collect::<anyhow::Result<_>>()?,
+        is_by_rows: field(value, "is_by_rows")?,
+        test,
+        num_resamples: field(value, "num_resamples")?,
+        num_better: better.map(|rows| rows as usize),
+        rows: Vec::new(),
+    })
+}
+
+fn field<T: DeserializeOwned>(value: &Value, name: &str) -> anyhow::Result<T> {
+    let own = value.get(name).cloned().unwrap_or_default();
+    serde_json::from_value(own).with_context(|| format!("its field {name:?} is not as hone writes it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_other_commands_print_is_taken_by_what_it_holds() {
+        let compared = json!({
+            "accuracy": {
+                "first": 0.5, "second": 0.75, "interval": [0.1, 0.4],
+                "title": "Accuracy", "unit": "share", "higher_is_better": true
+            },
+            "loss": {
+                "first": 2.0, "second": 1.0, "interval": [-1.5, -0.5],
+                "title": "Loss", "unit": "number", "higher_is_better": false
+            },
+            "num_rows": 40,
+            "is_by_rows": true,
+            "mcnemar": {
+                "only_first": 0, "only_second": 10, "p_exact": 0.001, "p_mid": 0.001, "chi2": 8.1, "p_chi2": 0.004
+            },
+            "num_resamples": 1000,
+            "verdict": "B is better",
+        });
+        let found = of_json(&compared).expect("as it is written");
+        let [Examined::Comparison(comparison)] = found.as_slice() else { panic!("{found:?}") };
+        assert!(comparison.verdict().starts_with("B is better by 25.0 points"), "{}", comparison.verdict());
+        assert!(comparison.figures.len() == 2 && !comparison.figures[1].higher_is_better, "{comparison:?}");
+        let mut written = compared.clone();
+        let fields = written.as_object_mut().expect("an object");
+        fields.shift_remove("accuracy"); // the others stay in order
+        fields.insert("is_by_rows".into(), json!(false));
+        fields.insert(
+            "mcnemar".into(),
+            json!({
+                "only_first": 0, "only_second": 0, "p_exact": 1.0, "p_mid": 1.0, "chi2": 0.0, "p_chi2": 1.0
+            }),
+        );
+        let found = of_json(&written).expect("as it is written");
+        let [Examined::Comparison(comparison)] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(
+            comparison.verdict(),
+            "B is better by 1.0000 in loss, 95 % between 0.5000 and 1.5000: this is hardly luck."
+        );
+        let rated = json!({
+            "first": "a", "second": "b", "seed": 1, "num_pairs": 4, "num_rated": 4, "num_same": 0, "num_not_blind": 0,
+            "votes": { "first": 1, "second": 3, "ties": 0 },
+        });
+        assert!(matches!(of_json(&rated).expect("as it is written").as_slice(), [Examined::Rating(_)]));
+        let swaps = json!({ "num_rows": 9, "num_swapped": 0, "num_flipped": 0, "mean_change": 0.0, "flipped": [] });
+        let both = json!({ "accuracy": 0.5, "swaps": swaps });
+        assert!(matches!(of_json(&both).expect("as it is written").as_slice(), [Examined::Swaps { .. }]));
+        let findings = json!({ "hone_findings": 1, "findings": [], "not_applied": [], "notes": ["a"] });
+        assert!(matches!(of_json(&findings).expect("as it is written").as_slice(), [Examined::Findings { .. }]));
+    }
+
+    #[test]
+    fn what_a_report_can_not_show_is_refused() {
+        assert!(of_json(&json!({ "accuracy": 0.5 })).expect("it is JSON").is_empty());
+        let unfinished = json!({ "num_rated": 1, "votes": null });
+        assert!(of_json(&unfinished).expect_err("names are hidden").to_string().contains("rate the others first"));
+        let untitled =
+            json!({ "num_rows": 9, "mcnemar": null, "mse": { "first": 1.0, "second": 2.0, "interval": [0.5, 1.5] } });
+        assert!(of_json(&untitled).expect_err("what is it?").to_string().contains("\"mse\" is not as hone"));
+        let damaged = json!({ "swaps": { "num_rows": "nine" } });
+        assert!(of_json(&damaged).expect_err("it is damaged").to_string().contains("\"swaps\" is not as hone"));
+    }
+}

@@ -191,7 +191,7 @@ fn spoken(store: Store) -> Memo<String> {
             Status::Idle => String::new(),
             Status::Starting => "Training is starting.".into(),
             Status::Running => format!("Training, {:.0} percent.", (run.progress() * 10.0).floor() * 10.0),
-            Status::Paused => "Training is paused.".into(),
+            Status::Paused => format!("{}.", run.paused_words()),
             Status::Stopping => "Training is stopping.".into(),
             Status::Finished(_) | Status::Gone => "Training has ended.".into(),
             Status::Failed => "Training failed.".into(),

@@ -174,7 +174,7 @@ pub(crate) fn focus_element(id: &str) {
 }
 
 /// Id of the heading of every step.
-const PAGE_TITLE_ID: &str = "page-title";
+pub(crate) const PAGE_TITLE_ID: &str = "page-title";
 
 /// Gives the focus to an element; where that is not there, to the heading of the page.
 fn focus_element_or_heading(id: &str) {
@@ -210,12 +210,12 @@ pub(crate) fn focused_control() -> Option<String> {
 }
 
 /// Gives the focus back to a control that had it before something asked, which is about to be removed; where it can't take the focus,
-/// to the element `else_on`.
-pub(crate) fn give_focus_back(control: Option<String>, else_on: &'static str) {
+/// to the heading of the page.
+pub(crate) fn give_focus_back(control: Option<String>) {
     after(0, move || {
         focus_control_if_lost(control.as_deref());
         if is_focus_lost() {
-            focus_element(else_on);
+            focus_element(PAGE_TITLE_ID);
         }
     });
 }

@@ -45,7 +45,7 @@ use share::ShareArgs;
 pub(crate) use sweep::SweepArgs;
 pub(crate) use using::{CompareArgs, EvalArgs, ExportArgs, GenerateArgs, PredictArgs};
 
-/// The output folder of a command that writes none: it is looked at by nobody.
+/// The output folder of a command that writes none; never read: `check_output` and `check_model` pass over it where `writes_nothing`.
 const NO_OUTPUT: &str = ".";
 
 /// What computes where nothing was typed.

@@ -1,9 +1,9 @@
 //! `OUTPUT/checkpoint`: what a run needs to go on after Ctrl-C, a crash or a power cut.
 //!
 //! A checkpoint is written beside the one before and takes its place by renaming, so that one whole checkpoint is always there. The one
-//! before stays as `checkpoint.old`: where the newest is damaged, a run goes on from that one. Beside the core's files lies
-//! `inputs.json`: the paths that `--resume` needs and that a job file rightly leaves out; and `checksums.json`, by which a damaged file is
-//! known before anything is trained from it.
+//! before stays as `checkpoint.old`: where the newest is damaged, a run goes on from that one, and moves the damaged one
+//! aside, to `checkpoint.part`. Beside the core's files lies `inputs.json`: the paths that `--resume` needs and that a job file rightly
+//! leaves out; and `checksums.json`, by which a damaged file is known before anything is trained from it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -92,31 +92,54 @@ pub(crate) struct Found {
     pub(crate) dir: PathBuf,
     pub(crate) folder: Folder,
     pub(crate) inputs: Inputs,
+    /// The newest, where it is damaged and this is the one before.
+    pub(crate) damaged: Option<Damaged>,
+}
+
+/// A damaged checkpoint that still lies where the next one is written. Whoever goes on from the one before moves it aside first: the next
+/// one would take the place of the one before otherwise.
+#[derive(Debug)]
+pub(crate) struct Damaged {
+    dir: PathBuf,
+}
+
+impl Damaged {
+    /// Moves it aside and says so: the run goes on. The next checkpoint removes it.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn move_aside(self) -> anyhow::Result<()> {
+        let part = self.dir.with_file_name(PART);
+        remove_dir(&part)?;
+        fs::rename(&self.dir, &part).map_err(|e| io_error("move the damaged checkpoint aside", &e, &self.dir))?;
+        let part = part.display();
+        say(&format!("the damaged checkpoint was moved aside, and is removed when the next one is saved: {part}"));
+        Ok(())
+    }
 }
 
 /// Reads the newest checkpoint that is as it was written, to go on from it; `None` where there is none. Where the newest is damaged it
-/// says so, takes the one before, and moves the damaged one out of its way.
+/// says so, and takes the one before. Nothing in the folder changes: the run may be refused yet.
 ///
 /// # Errors
-/// When there are some and none is as it was written: all of them stay.
+/// When there are some and none is as it was written.
 pub(crate) fn read_newest(output: &Path) -> anyhow::Result<Option<Found>> {
-    let mut damage: Option<anyhow::Error> = None;
+    let mut damage: Option<(PathBuf, anyhow::Error)> = None;
     for dir in all(output) {
         match (read(&dir), damage) {
-            (Ok((folder, inputs)), None) => return Ok(Some(Found { dir, folder, inputs })),
-            (Ok((folder, inputs)), Some(error)) => {
-                let (newest, part) = (output.join(DIR), output.join(PART));
-                remove_dir(&part)?;
-                fs::rename(&newest, &part).map_err(|e| io_error("move the damaged checkpoint away", &e, &newest))?;
+            (Ok((folder, inputs)), None) => return Ok(Some(Found { dir, folder, inputs, damaged: None })),
+            (Ok((folder, inputs)), Some((newest, error))) => {
                 let step = inputs.step;
-                say(&format!("warning: {error:#}; the run goes on from the checkpoint before it, at step {step}"));
-                return Ok(Some(Found { dir, folder, inputs }));
+                say(&format!("warning: {error:#}; the checkpoint before it is opened instead, at step {step}"));
+                return Ok(Some(Found { dir, folder, inputs, damaged: Some(Damaged { dir: newest }) }));
             }
-            (Err(error), None) => damage = Some(error),
-            (Err(error), Some(newest)) => damage = Some(anyhow!("{newest:#}; and the one before: {error:#}")),
+            (Err(error), None) => damage = Some((dir, error)),
+            (Err(error), Some((newest, before))) => {
+                damage = Some((newest, anyhow!("{before:#}; and the one before: {error:#}")));
+            }
         }
     }
-    damage.map_or(Ok(None), Err)
+    damage.map_or(Ok(None), |(_, error)| Err(error))
 }
 
 /// The step a checkpoint was written at, if it says so.
@@ -142,7 +165,7 @@ pub(crate) async fn write(output: &Path, mut files: FileStream, inputs: &Inputs)
     let written = write_pieces(files, &part).await;
     written.inspect_err(|error| {
         drop(fs::remove_dir_all(&part));
-        if is_checkpoint(&dir) && error.downcast_ref::<SessionError>().is_none() {
+        if is_checkpoint(&dir) && is_of_disk(error) {
             drop(fs::remove_dir_all(&old));
         }
     })?;
@@ -157,6 +180,11 @@ pub(crate) async fn write(output: &Path, mut files: FileStream, inputs: &Inputs)
     rename(&part, &dir)?;
     sync_names(output);
     Ok(dir)
+}
+
+/// Whether it was the disk that refused a checkpoint, and not the run or its device.
+pub(crate) fn is_of_disk(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<SessionError>().is_none()
 }
 
 /// Writes files under `dir`, a piece at a time, and their hashes beside them; waits until the disk has them.
@@ -353,9 +381,19 @@ mod tests {
         assert_eq!(step_of_newest(output), Some(3));
         let damage = |dir: &str| fs::write(output.join(dir).join("state.bin"), "other").expect("writes");
         damage(DIR);
+        // A run that is refused yet leaves the folder as it was, and finds the same the next time.
+        let before = read_all(output).expect("reads");
         assert_eq!(step_of_newest(output), Some(2));
-        // From now on it is the newest, which the next one is written beside.
+        assert_eq!(step_of_newest(output), Some(2));
+        assert_eq!(read_all(output).expect("reads"), before);
+        // Of one that goes on it is the newest from now on, which the next one is written beside.
+        let found = read_newest(output).expect("one is whole").expect("it is there");
+        assert_eq!(found.dir, output.join(OLD));
+        found.damaged.expect("the newest is damaged").move_aside().expect("it moves");
+        assert_eq!(fs::read(output.join(PART).join("state.bin")).expect("it is there yet"), b"other");
         assert_eq!(step_of(&find(output).expect("is there")), Some(2));
+        let again = read_newest(output).expect("one is whole").expect("it is there");
+        assert!(again.damaged.is_none(), "it is out of the way");
         write_state(output, "three again", 3);
         assert_eq!(read(&output.join(OLD)).expect("it is whole").1.step, 2);
         assert!(!output.join(PART).exists(), "the damaged one is gone");

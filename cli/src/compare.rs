@@ -10,7 +10,7 @@ use std::mem::discriminant;
 use std::process::ExitCode;
 
 use anyhow::{anyhow, bail};
-use hone_core::metrics::{Difference, NUM_RESAMPLES};
+use hone_core::metrics::{Difference, NUM_RESAMPLES, known_interval};
 use hone_core::task::{ComparedFigure, ComparedRow, RunComparison, compare_pairs};
 use hone_core::words::plural;
 use serde_json::{Map, Value, json};
@@ -28,7 +28,11 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     let found = compare(&first, &second)?;
     let mut out = io::stdout().lock();
     match args.json {
-        true => writeln!(out, "{}", serde_json::to_string_pretty(&to_json(&found))?)?,
+        true => {
+            let mut json = to_json(&found);
+            json["files"] = json!([&args.first, &args.second].map(|path| path.display().to_string()));
+            writeln!(out, "{}", serde_json::to_string_pretty(&json)?)?;
+        }
         false => write!(out, "{}", report(&found))?,
     }
     Ok(ExitCode::SUCCESS)
@@ -88,8 +92,14 @@ fn report(found: &RunComparison) -> String {
     lines.extend(found.figures.iter().map(|figure| {
         let Difference { first, second, interval } = figure.difference;
         let [first, second] = [first, second].map(|value| figure.value_text(value));
-        let ([low, high], by) = (interval.map(|end| figure.difference_text(end)), figure.by_text());
-        format!("  {:<19}  A {first}  B {second}  B - A {by}, 95 % between {low} and {high}", figure.title)
+        let between = match known_interval(interval) {
+            Some(interval) => {
+                let [low, high] = interval.map(|end| figure.difference_text(end));
+                format!("95 % between {low} and {high}")
+            }
+            None => "the same in every draw of these rows: no interval is known".to_owned(),
+        };
+        format!("  {:<19}  A {first}  B {second}  B - A {}, {between}", figure.title, figure.by_text())
     }));
     lines.extend(found.test.map(|_| format!("  {}", found.test_words())));
     lines.join("\n") + "\n"
@@ -103,7 +113,7 @@ fn to_json(found: &RunComparison) -> Value {
         let value = json!({
             "first": first,
             "second": second,
-            "interval": interval,
+            "interval": known_interval(*interval),
             "title": title,
             "unit": unit,
             "higher_is_better": higher_is_better,
@@ -223,8 +233,11 @@ mod tests {
         );
         assert_eq!(to_json(&found)["mcnemar"], Value::Null);
         let [one, other] = [numbers(0.5), numbers(1.0)].map(|rows| rows[..1].to_vec());
-        let text = report(&compare(&one, &other).expect("the same row"));
-        assert!(text.contains("these rows are too few"), "{text}");
+        let found = compare(&one, &other).expect("the same row");
+        let text = report(&found);
+        assert!(text.contains("these rows are too few") && text.contains("no interval is known"), "{text}");
+        let json = to_json(&found);
+        assert!(json["mse"]["interval"].is_null() && json["mse"]["first"].is_number(), "{json}");
         let text = report(&compare(&numbers(0.5), &numbers(0.5)).expect("the same rows"));
         assert!(text.starts_with("20 rows: A and B have the same mean squared error: neither is better."), "{text}");
     }

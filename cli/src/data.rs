@@ -15,7 +15,7 @@ use std::rc::Rc;
 use anyhow::{anyhow, bail};
 use hone_core::config::{ReadOptions, RunConfig};
 use hone_core::data::DataFiles;
-use hone_core::data::findings::{Finding, FindingGroup, Findings, FoundRow, Severity, mask_personal};
+use hone_core::data::findings::{Finding, FindingGroup, Findings, FoundRow, mask_personal};
 use hone_core::session::with_model_of_rows;
 use hone_core::task::{
     DataReport, FindingSearch, HeadKind, Purpose, ReadRequest, Reads, Task, TaskData, TaskError, TaskModel,
@@ -202,7 +202,7 @@ fn to_text(found: &Found) -> String {
     });
     for finding in &findings.findings {
         let Finding { kind, severity, message, action, .. } = finding;
-        lines.push(format!("  {} ({}): {message}", kind.title(), severity_name(*severity)));
+        lines.push(format!("  {} ({}): {message}", kind.title(), severity.name()));
         let action = action.describe();
         lines.extend((!action.is_empty()).then(|| format!("    would mend it: {action}")));
     }
@@ -216,12 +216,4 @@ fn to_text(found: &Found) -> String {
 fn counted<'n>(what: &str, counts: impl Iterator<Item = (&'n String, usize)>) -> Option<String> {
     let all: Vec<String> = counts.map(|(name, count)| format!("{name} ({count})")).collect();
     (!all.is_empty()).then(|| format!("  {what}: {}", list(&all[..all.len().min(MAX_LISTED)], all.len())))
-}
-
-fn severity_name(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Note => "note",
-        Severity::Warning => "warning",
-        Severity::Serious => "serious",
-    }
 }

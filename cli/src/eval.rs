@@ -13,7 +13,7 @@ use hone_core::session::SessionError;
 use hone_core::session::protocol::Weights;
 use hone_core::task::{SwapPairs, Task};
 use hone_core::words::plural;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::args::{EvalArgs, as_flags, no_effect, unused_columns};
 use crate::compare::prediction_lines;
@@ -25,7 +25,7 @@ use crate::model_files;
 use crate::output::write_file;
 use crate::progress::Progress;
 use crate::result_file::check_file;
-use crate::tables::{self, evaluation_json};
+use crate::tables::{self, evaluation_json, intervals_json};
 use crate::tasks::noun;
 
 /// Runs `hone eval`.
@@ -35,7 +35,7 @@ use crate::tasks::noun;
 pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let (choice, read) = args.settings()?;
     for (flag, path) in [("--predictions", &args.predictions), ("--save-texts", &args.save_texts)] {
-        path.as_deref().map_or(Ok(()), |path| check_file(flag, path))?;
+        check_file(flag, path.as_deref())?;
     }
     let swap_pairs = SwapPairs::parse(&args.swap).map_err(|reason| Usage(vec![format!("--swap: {reason}")]))?;
     let data = read_rows("read the data", &args.data, Split::Test, read.sheet.as_deref())?;
@@ -108,11 +108,7 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
             true => {
                 let styles = writing.as_ref().map(|writing| writing.styles);
                 let how = writing.as_ref().map(|writing| writing.how.clone());
-                let intervals: Option<Map<String, Value>> = writing.as_ref().map(|writing| {
-                    let known =
-                        writing.figures().into_iter().filter_map(|figure| Some((figure.name, figure.interval?)));
-                    known.map(|(name, interval)| (name.into_owned(), json!(interval))).collect()
-                });
+                let intervals = writing.as_ref().map(|writing| intervals_json(&writing.figures()));
                 let texts = writing.map(|writing| writing.figures);
                 json!({
                     "tokens": evaluation_json(&evaluation),
@@ -125,6 +121,10 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
             false => evaluation_json(&evaluation),
         };
         fairness::add_to(&mut figures, slicing.as_ref(), swaps.as_ref())?;
+        figures["model"] = json!(args.model);
+        if let Some(adapter) = &args.adapter {
+            figures["adapter"] = json!(adapter.display().to_string());
+        }
         writeln!(out, "{}", serde_json::to_string_pretty(&figures)?)?;
         return Ok(ExitCode::SUCCESS);
     }

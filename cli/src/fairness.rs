@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use anyhow::Context;
 use futures_lite::future::block_on;
 use hone_core::config::{ConfigProblem, ReadOptions};
-use hone_core::metrics::{SliceFigure, SliceResult};
+use hone_core::metrics::{SliceFigure, SliceResult, known_interval};
 use hone_core::session::protocol::Weights;
 use hone_core::session::{Session, Swapping};
 use hone_core::task::{
@@ -144,14 +144,16 @@ fn slices_table(Slicing { report, notes, .. }: &Slicing) -> String {
     let name = |one: &SliceResult| cut(&format!("{}: {}", one.by, one.value));
     let width = report.slices.iter().map(|one| name(one).chars().count()).max().unwrap_or(0).max("all rows".len());
     line(&format!("  {:<width$}   rows   slice  95 % between      rest  difference  95 % between         p", ""));
-    let between =
-        |interval: Option<[f64; 2]>| interval.map_or_else(String::new, |[low, high]| format!("{low:.4} {high:.4}"));
+    let not_known = || "not known".to_owned();
+    let between = |interval: Option<[f64; 2]>| {
+        interval.and_then(known_interval).map_or_else(not_known, |[low, high]| format!("{low:.4} {high:.4}"))
+    };
+    let signed = |interval: Option<[f64; 2]>| {
+        interval.and_then(known_interval).map_or_else(not_known, |[low, high]| format!("{low:+.4} {high:+.4}"))
+    };
     let SliceFigure { num_rows, value, interval } = &report.all;
     line(&format!("  {:<width$}  {num_rows:>5}  {value:.4}  {:<15}", "all rows", between(*interval)));
     for one in &report.slices {
-        let signed = |interval: Option<[f64; 2]>| {
-            interval.map_or_else(String::new, |[low, high]| format!("{low:+.4} {high:+.4}"))
-        };
         let worse = if one.is_worse { "  worse" } else { "" };
         line(&format!(
             "  {:<width$}  {:>5}  {:.4}  {:<15}  {:.4}     {:+.4}  {:<16}  {:.4}{worse}",
@@ -221,6 +223,20 @@ mod tests {
         let mut json = json!({});
         add_to(&mut json, Some(&found), None).expect("plain values");
         assert_eq!((&json["slices"]["slices"][0]["is_worse"], &json["slices"]["notes"]), (&json!(true), &json!([])));
+    }
+
+    #[test]
+    fn an_interval_that_is_not_known_is_said_in_the_table() {
+        let text = |row: usize| format!("{} text", if row < 12 { "bad" } else { "good" });
+        let row = |row: usize| MeasuredRow { row, text: text(row), outcome: if row < 12 { 1.0 } else { 0.5 } };
+        let measured = MeasuredRows { rows: (0..60).map(row).collect(), are_errors: true };
+        let found = slice_rows(&measured, None, &[SliceBy::Contains("bad".into())]).expect("no column is asked for");
+        let table = slices_table(&found);
+        let lines: Vec<&str> = table.lines().collect();
+        assert!(lines[3].starts_with("  all rows") && !lines[3].contains("not known"), "{table}");
+        let expected =
+            "  contains: bad     12  1.0000  not known        0.5000     +0.5000  not known         0.0000  worse";
+        assert_eq!(lines[4], expected, "{table}");
     }
 
     #[test]

@@ -69,6 +69,11 @@ pub(crate) fn read_rows(
     read_files::choose(read_path(doing, path, sheet)?, split, path)
 }
 
+/// Whether what was read of a file are images: zips of rows are read as text, and what is left as a zip holds images.
+pub(crate) fn holds_images(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04")
+}
+
 /// The files of rows at a path, each with its name.
 fn read_path(doing: &str, path: &Path, sheet: Option<&str>) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     if path.is_dir()

@@ -24,6 +24,7 @@ mod hub_cache;
 mod hub_env;
 mod image_files;
 mod inputs;
+mod json_lines;
 mod lock;
 mod memory;
 mod missing_files;

@@ -38,6 +38,9 @@ pub(crate) async fn train_in_memory(
             return Err(error
                 .context("its batches can't be cut any further: lower --max-seq-length, or choose another --method"));
         }
+        if let Some(damaged) = checkpoint.and_then(|found| found.damaged) {
+            damaged.move_aside()?;
+        }
         progress.note(&format!("warning: {error:#}"));
     }
 }

@@ -217,17 +217,7 @@ fn listed(names: &[String]) -> String {
 /// When the disk refuses.
 #[cfg(test)]
 pub(crate) fn write_files(folder: &Folder, dir: &Path) -> anyhow::Result<()> {
-    make_dir(dir)?;
-    for (name, bytes) in folder.iter() {
-        let path = dir.join(name);
-        make_dir(path.parent().unwrap_or(dir))?;
-        let written = fs::File::create(&path).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        });
-        written.map_err(|e| io_error("write the file", &e, &path))?;
-    }
-    Ok(())
+    block_on(write_pieces(folder.clone().into(), dir)).map(drop)
 }
 
 /// Has the disk keep the names in a folder, as it keeps the content of files that were synced: after a power cut what was renamed

@@ -15,7 +15,7 @@ use hone_core::session::hashes_of;
 use hone_core::task::Task;
 
 use crate::args::{PartArg, Settings, TrainArgs};
-use crate::checkpoint_dir::{self, Found, Inputs};
+use crate::checkpoint_dir::{self, Damaged, Found, Inputs};
 use crate::device::DeviceChoice;
 use crate::failure::{Usage, io_error};
 use crate::inputs::{read_data, unpack_data};
@@ -55,6 +55,8 @@ pub(crate) struct Plan {
     pub(crate) parts: Vec<PlanPart>,
     /// Where to go on from.
     pub(crate) checkpoint: Option<Folder>,
+    /// A newer one that is damaged, and makes way once the run goes on.
+    pub(crate) damaged: Option<Damaged>,
     /// Seconds trained before that checkpoint.
     pub(crate) before_secs: f64,
     /// SHA-256 of the model's files, by name: of a resumed run, those that it began with.
@@ -123,6 +125,7 @@ impl Plan {
             data_sha256: job.map(|job| job.data_sha256).unwrap_or_default(),
             parts,
             checkpoint: None,
+            damaged: None,
             before_secs: 0.0,
             model_sha256: BTreeMap::new(),
             lock: None,
@@ -171,6 +174,7 @@ impl Plan {
             data_sha256: job.data_sha256,
             parts,
             checkpoint,
+            damaged: None,
             before_secs: saved.map_or(0.0, |saved| saved.elapsed_secs),
             model_sha256: model_sha256.unwrap_or_default(),
             lock: None,
@@ -188,7 +192,7 @@ impl Plan {
         let lock = Lock::take(&args.output)?;
         swap::recover(&args.output)?;
         let found = checkpoint_dir::read_newest(&args.output)?;
-        let Found { dir, folder, inputs } = found.context("the unfinished run was finished meanwhile")?;
+        let Found { dir, folder, inputs, damaged } = found.context("the unfinished run was finished meanwhile")?;
         if lock.was_left() && !args.cut_batches {
             say(WAS_ENDED);
         }
@@ -214,6 +218,7 @@ impl Plan {
             task: args.task.or(job.task),
             data_sha256: DataHashes::default(), // the checkpoint knows its rows
             checkpoint: Some(folder),
+            damaged,
             before_secs: inputs.elapsed_secs,
             model_sha256: inputs.model_sha256,
             lock: Some(lock),

@@ -4,6 +4,7 @@ mod explain;
 pub(crate) mod render;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,13 +32,13 @@ use crate::inputs::{check_job, file_name, load_session, no_head, read_rows};
 use crate::model_files;
 use crate::output::{read_data_file, write_file};
 use crate::progress::Progress;
-use crate::result_file::check_file;
+use crate::result_file::{check_file, check_other_file};
 use crate::tasks::noun;
 
 /// Inputs between two signs of life.
 const CHUNK: usize = 256;
 /// Bad rows that are listed; the rest is counted.
-pub(crate) const MAX_LISTED: usize = 10;
+const MAX_LISTED: usize = 10;
 
 /// What was given to be answered, read before anything slow begins.
 enum Given<'a> {
@@ -56,12 +57,8 @@ enum Given<'a> {
 pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let (choice, read) = args.settings()?;
     let layout = Layout::choose(args.output.as_deref(), args.json)?;
-    if let (Some(output), Some(data)) = (&args.output, &args.data)
-        && output.canonicalize().is_ok_and(|output| data.canonicalize().is_ok_and(|data| output == data))
-    {
-        bail!("--output is the file that --data reads, choose another: {}", output.display());
-    }
-    args.output.as_deref().map_or(Ok(()), |path| check_file("--output", path))?;
+    check_other_file(args.output.as_deref(), args.data.as_deref())?;
+    check_file("--output", args.output.as_deref())?;
     let given = read_given(args, read.sheet.as_deref())?;
     let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;
     check_job(&model)?;
@@ -70,7 +67,7 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let mut session = load_session(device::open(choice)?, model, args.task, &progress)?;
     session.check_answers()?;
     let task = session.task()?;
-    let Some(answers) = task.answers() else { bail!("a model for {} is not asked in this way", task.name()) };
+    let answers = task.answers();
     if !session.has_own_head() {
         bail!("{}: {}", no_head(task), dir.display());
     }
@@ -224,12 +221,7 @@ pub(crate) fn read_file(
     if let Some(warning) = &table.warning {
         progress.note(&format!("warning: {warning}"));
     }
-    for bad in table.bad_rows.iter().take(MAX_LISTED) {
-        progress.note(&format!("row {} is left out: {}", bad.row, bad.reason));
-    }
-    if table.num_bad_rows > MAX_LISTED {
-        progress.note(&format!("{} are left out in all", plural(table.num_bad_rows, "row")));
-    }
+    say_left_out(table.bad_rows.iter().map(|bad| (bad.row, &bad.reason)), table.num_bad_rows, "row", progress);
     let blank: Vec<String> = table.blank_rows().iter().map(usize::to_string).collect();
     if !blank.is_empty() {
         let (count, rows) = (blank.len(), list_rows(&blank));
@@ -238,6 +230,21 @@ pub(crate) fn read_file(
         progress.note(&format!("{count} of {all} {are} empty, and {done} as such: rows {rows}"));
     }
     Ok(table.inputs)
+}
+
+/// Says which rows are left out, each with its reason, and how many in all where not all are listed; `noun` is what one of them is.
+pub(crate) fn say_left_out(
+    bad: impl Iterator<Item = (usize, impl Display)>,
+    all: usize,
+    noun: &str,
+    progress: &Progress,
+) {
+    for (row, reason) in bad.take(MAX_LISTED) {
+        progress.note(&format!("row {row} is left out: {reason}"));
+    }
+    if all > MAX_LISTED {
+        progress.note(&format!("{} are left out in all", plural(all, noun)));
+    }
 }
 
 /// Answers in the order of `inputs`. Says which texts are longer than the model reads, and which images can't be read: these are
@@ -269,12 +276,7 @@ fn predict(
     if predictions.iter().flatten().count() + bad.len() != all {
         bail!("an input was not answered");
     }
-    for (index, reason) in bad.iter().take(MAX_LISTED) {
-        progress.note(&format!("row {} is left out: {reason}", row(*index)));
-    }
-    if bad.len() > MAX_LISTED {
-        progress.note(&format!("{} are left out in all", plural(bad.len(), "image")));
-    }
+    say_left_out(bad.iter().map(|(index, reason)| (row(*index), reason)), bad.len(), "image", progress);
     say_cut(session, cut.into_iter().map(row).collect(), all, progress)?;
     let answered = inputs.into_iter().zip(predictions).filter_map(|(input, answer)| Some((input, answer?)));
     let (inputs, predictions): (Vec<_>, Vec<_>) = answered.unzip();

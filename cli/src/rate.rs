@@ -29,8 +29,9 @@ use crate::args::{RateArgs, as_flags, describe, unused_columns};
 use crate::device::{self, DeviceChoice, OpenDevice};
 use crate::failure::Usage;
 use crate::inputs::{check_job, data_report, load_session, no_head, read_rows};
+use crate::json_lines::{Field, fault_in, read_lines};
 use crate::model_files;
-use crate::output::{read_data_file, write_file};
+use crate::output::write_file;
 use crate::progress::{Progress, say};
 use crate::result_file::check_file;
 use asking::{rate, read_answers, read_key, takes_back};
@@ -46,6 +47,17 @@ struct WrittenLine {
     generated: String,
 }
 
+/// The fields of a [`WrittenLine`].
+const FIELDS: [Field; 4] = [
+    Field::optional::<Option<usize>>("row", "the number of a row"),
+    Field::of::<String>("prompt", "a text"),
+    Field::optional::<String>("expected", "a text"),
+    Field::of::<String>("generated", "a text"),
+];
+
+/// What writes such lines.
+const WRITERS: &str = "hone eval --generate N --save-texts FILE writes such lines";
+
 /// Runs `hone rate`.
 ///
 /// # Errors
@@ -54,7 +66,7 @@ pub(crate) fn run(args: &RateArgs) -> anyhow::Result<ExitCode> {
     let (choice, read) = args.settings()?;
     check(args)?;
     for (flag, path) in [("--output", args.output.as_deref()), ("--state", Some(args.state.as_path()))] {
-        path.map_or(Ok(()), |path| check_file(flag, path))?;
+        check_file(flag, path)?;
     }
     let answers = args.answers.as_deref().map(read_answers).transpose()?;
     if answers.is_none() && !io::stdin().is_terminal() {
@@ -249,21 +261,12 @@ fn take_prompts(first: &[TextSample], second: &mut [TextSample]) -> usize {
 
 /// The texts in a file of JSON Lines.
 fn read_texts(path: &Path) -> anyhow::Result<Vec<TextSample>> {
-    let bytes = read_data_file("read the texts", path)?;
-    let text = String::from_utf8(bytes).map_err(|_| anyhow!("the texts are not UTF-8: {}", path.display()))?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let samples = lines.map(|(index, line)| -> anyhow::Result<TextSample> {
-        let number = index + 1;
-        let WrittenLine { row, prompt, expected, generated } = serde_json::from_str(line).map_err(|error| {
-            anyhow!("line {number} is not what hone eval --save-texts writes: {error}: {}", path.display())
-        })?;
-        Ok(TextSample { row: row.unwrap_or(number), prompt, expected, generated })
-    });
-    let samples = samples.collect::<anyhow::Result<Vec<TextSample>>>()?;
-    if samples.is_empty() {
-        bail!("there are no texts in it: {}", path.display());
-    }
-    Ok(samples)
+    let lines = read_lines::<WrittenLine>(path, "texts", WRITERS, |found| fault_in(&found, &FIELDS))?;
+    let sample = |(number, line): (usize, WrittenLine)| {
+        let WrittenLine { row, prompt, expected, generated } = line;
+        TextSample { row: row.unwrap_or(number), prompt, expected, generated }
+    };
+    Ok(lines.into_iter().map(sample).collect())
 }
 
 /// Draws samples of the first file by a seed, of those whose row and prompt stand in the second file too.
@@ -356,6 +359,26 @@ mod tests {
         assert!(said.starts_with("3 of 3 pairs rated. a: ") && said.contains(" 1 tie."), "{said}");
         assert_eq!((&to_json(&rating)["votes"]["ties"], &to_json(&rating)["num_rated"]), (&json!(1), &json!(3)));
         assert_eq!([key_of("3"), key_of(""), key_of("yes")], [None; 3]);
+    }
+
+    #[test]
+    fn a_line_that_is_no_text_is_named_with_its_field_and_what_writes_such_lines() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        let good = r#"{"prompt":"p","generated":"a"}"#;
+        let read = |line: &str| {
+            std::fs::write(file.path(), format!("\n{good}\n{line}\n")).expect("writes");
+            read_texts(file.path()).map_err(|error| error.to_string())
+        };
+        let rows: Vec<usize> = read(good).expect("two texts").iter().map(|sample| sample.row).collect();
+        assert_eq!(rows, [2, 3], "without a number of a row it is that of the line");
+        for (line, fault) in [
+            (r#"{"row":2,"prompt":"p"}"#, r#"the field "generated" is missing"#),
+            (r#"{"row":2,"prompt":1,"generated":"a"}"#, r#"the field "prompt" is not a text"#),
+            (r#"{"row":"x","prompt":"p","generated":"a"}"#, r#"the field "row" is not the number of a row"#),
+        ] {
+            let expected = format!("line 3 can't be read, {fault}: {WRITERS}: {}", file.path().display());
+            assert_eq!(read(line), Err(expected));
+        }
     }
 
     #[test]

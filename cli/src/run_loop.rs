@@ -72,7 +72,7 @@ pub(crate) async fn train(
         if stops || pauses || is_last || pace.is_due(&event, session.is_between_steps(), began_secs) {
             let inputs = plan.inputs([facts.step, facts.total_steps], began_secs);
             let mut written = save(session, output, &inputs).await;
-            if (stops || pauses || is_last) && written.as_ref().is_err_and(is_of_disk) {
+            if (stops || pauses || is_last) && written.as_ref().is_err_and(checkpoint_dir::is_of_disk) {
                 written = save(session, output, &inputs).await; // the checkpoint before the newest made room
             }
             pace.note_saving(began_secs, progress.elapsed_secs());
@@ -97,11 +97,6 @@ pub(crate) async fn train(
 async fn save(session: &mut Session, output: &Path, inputs: &Inputs) -> anyhow::Result<PathBuf> {
     let files = session.stream_checkpoint().await?;
     checkpoint_dir::write(output, files, inputs).await
-}
-
-/// Whether it was the disk that refused a checkpoint, and not the run or its device.
-fn is_of_disk(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<SessionError>().is_none()
 }
 
 impl RunFacts {

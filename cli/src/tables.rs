@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use hone_core::metrics::{ClassMetrics, TargetLabels, TextStyle, TextStyles};
+use hone_core::metrics::{ClassMetrics, Figure, TargetLabels, TextStyle, TextStyles, known_interval};
 use hone_core::session::protocol::WritingEvaluation;
 use hone_core::task::{Evaluation, EvaluationDetail, FigureSpec, Task, TaskBaseline};
 use hone_core::words::plural;
@@ -129,9 +129,7 @@ pub(crate) fn evaluation_json(evaluation: &Evaluation) -> Value {
     let figures = evaluation.figures.iter().map(|figure| (figure.name.to_string(), json!(figure.value)));
     let mut fields: Map<String, Value> = figures.collect();
     fields.insert("num_rows".into(), json!(evaluation.num_rows));
-    let intervals =
-        evaluation.figures.iter().filter_map(|figure| Some((figure.name.to_string(), json!(figure.interval?))));
-    let intervals: Map<String, Value> = intervals.collect();
+    let intervals = intervals_json(&evaluation.figures);
     if !intervals.is_empty() {
         fields.insert("intervals".into(), Value::Object(intervals));
     }
@@ -145,6 +143,12 @@ pub(crate) fn evaluation_json(evaluation: &Evaluation) -> Value {
         fields.extend(detail.into_iter().filter_map(|(_, own)| own.as_object().cloned()).flatten());
     }
     Value::Object(fields)
+}
+
+/// The intervals of figures by name, of those of which one was measured; `null` where it is not known.
+pub(crate) fn intervals_json(figures: &[Figure]) -> Map<String, Value> {
+    let of = |figure: &Figure| Some((figure.name.to_string(), json!(known_interval(figure.interval?))));
+    figures.iter().filter_map(of).collect()
 }
 
 /// What is said of an evaluation while a run goes on; of several tasks of each.
@@ -280,6 +284,13 @@ mod tests {
     fn a_label_stays_on_its_line() {
         assert_eq!(cut("a\nb"), "a b");
         assert_eq!(cut(&"x".repeat(100)).chars().count(), MAX_LABEL);
+    }
+
+    #[test]
+    fn an_interval_is_null_where_every_draw_gave_the_same() {
+        let of = |name: &'static str, interval| Figure { interval, ..Figure::higher(name, 0.5) };
+        let figures = [of("a", Some([0.25, 0.75])), of("b", Some([0.5, 0.5])), of("c", None)];
+        assert_eq!(Value::Object(intervals_json(&figures)), json!({ "a": [0.25, 0.75], "b": null }));
     }
 
     #[test]

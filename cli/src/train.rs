@@ -143,19 +143,23 @@ pub(crate) fn begin(
     };
     let job = session.resume(&checkpoint).context("can't go on from the checkpoint")?;
     let step = read_state(&checkpoint)?.step;
+    if args.cut_batches && !session.cut_batches() {
+        return Err(Usage(vec![BATCHES_STAY.to_owned()]).into());
+    }
+    // Only now is it certain that the run goes on.
+    if let Some(damaged) = plan.damaged.take() {
+        damaged.move_aside()?;
+    }
     if args.cut_batches {
-        cut_batches(session, plan, &args.output)?;
+        save_cut(session, plan, &args.output)?;
     }
     plan.keep_unpacked(&args.output, checkpoint)?;
     Ok((job, Some(step)))
 }
 
-/// Computes the batches of a run that goes on in more parts. Its checkpoint knows it from now on: where memory runs out again before the
-/// next one is written, they are cut once more.
-fn cut_batches(session: &mut Session, plan: &Plan, output: &Path) -> anyhow::Result<()> {
-    if !session.cut_batches() {
-        return Err(Usage(vec![BATCHES_STAY.to_owned()]).into());
-    }
+/// Saves a run that goes on with its batches in more parts, so that its checkpoint knows it from now on: where memory runs out again
+/// before the next one is written, they are cut once more.
+fn save_cut(session: &mut Session, plan: &Plan, output: &Path) -> anyhow::Result<()> {
     let found = checkpoint_dir::find(output).and_then(|dir| checkpoint_dir::steps_of(&dir));
     let Some((step, total_steps)) = found else { return Ok(()) };
     let inputs = Inputs { total_steps, ..plan.inputs([step, 0], plan.before_secs) };

@@ -34,6 +34,7 @@ fn of_two_models_the_better_one_is_named() {
     let (_, stdout, _) = run(hone(home.path()).args(["compare", "b", "a", "--json"]));
     let found: Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!((&found["num_rows"], &found["mcnemar"]["only_first"]), (&30.into(), &9.into()));
+    assert_eq!((&found["files"][0], &found["files"][1]), (&"b".into(), &"a".into()));
     let p = found["mcnemar"]["p_exact"].as_f64().expect("a number");
     assert!((p - 2.0 / 512.0).abs() < 1e-9, "{p}");
     let ends: Vec<f64> =
@@ -84,10 +85,13 @@ fn predictions_of_other_rows_and_folders_without_any_are_refused() {
     fs::create_dir(home.path().join("empty")).expect("makes");
     fs::write(home.path().join("other.jsonl"), "{\"row\":2,\"label\":\"up\",\"predicted\":\"up\"}\n").expect("writes");
     fs::write(home.path().join("rows.csv"), "text,label\na,b\n").expect("writes");
+    let lines = "{\"row\":2,\"label\":\"up\",\"predicted\":\"up\"}\n{\"row\":3,\"label\":\"up\"}\n";
+    fs::write(home.path().join("cut.jsonl"), lines).expect("writes");
     for (other, says) in [
         ("empty", "hone eval --predictions empty/predictions.jsonl writes one"),
         ("other.jsonl", "A has 30 rows and B 1: both have to be of the same file"),
-        ("rows.csv", "line 1 is not what hone eval --predictions writes"),
+        ("rows.csv", "line 1 can't be read, it is not JSON: hone eval --predictions FILE writes such lines"),
+        ("cut.jsonl", "line 2 can't be read, the field \"predicted\" is missing: hone eval --predictions FILE"),
     ] {
         let (code, stdout, stderr) = run(hone(home.path()).args(["compare", "a", other]));
         assert_eq!((code, stdout.as_str()), (1, ""));

@@ -178,6 +178,12 @@ fn changed_copies_are_shown_and_written_behind_the_rows_that_they_are_of() {
     assert!(added[0].starts_with("0,") && added[0].ends_with(",up") && added[2].ends_with(",down"), "{added:?}");
     assert_eq!(augment(&["--augment-copies", "2", "--output", "more.csv"]).0, 1, "the file is there");
     assert_eq!(augment(&["--augment-copies", "2", "--output", "more.csv", "--force"]).0, 0);
+    let (code, stdout, stderr) = augment(&["--output", "none/more.csv"]);
+    assert_eq!(
+        (code, stdout.as_str(), stderr.contains("--output is in a folder that is not there")),
+        (1, "", true),
+        "{stderr}"
+    );
     assert_eq!(fs::read_to_string(home.path().join("more.csv")).expect("reads"), written, "the same seed");
 
     let (code, _, stderr) = augment(&["--augment-texts", "none"]);

@@ -119,6 +119,21 @@ fn a_folder_is_learned_measured_asked_about_and_learned_again() {
     measure_and_ask(home);
 }
 
+#[test]
+fn a_report_on_images_counts_their_labels() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    write_images(&home.path().join("colours"));
+    let (code, stdout, stderr) = run(hone(home.path()).args(["data", "report", "colours", "--json"]));
+    assert_eq!(code, 0, "{stderr}");
+    let found: Value = serde_json::from_str(&stdout).expect("JSON");
+    let counted = found["labels"].as_array().expect("a list").iter().map(|rows| {
+        let counts = rows["counts"].as_array().expect("three splits").iter().filter_map(Value::as_u64);
+        (rows["label"].as_str().expect("a name"), counts.sum::<u64>())
+    });
+    let counted: Vec<(&str, u64)> = counted.collect();
+    assert_eq!(counted, COLOURS.map(|(name, _)| (name, NUM_IMAGES as u64)));
+}
+
 /// The tuned model on its images: as a folder, as a zip and one by one.
 fn measure_and_ask(home: &Path) {
     let eval = ["eval", "--model", "tuned", "--data", "colours", "--device", "cpu"];

@@ -85,7 +85,7 @@ fn what_can_not_be_rated_is_refused() {
         (&["a.jsonl", "b.jsonl", "--answers", "keys.txt"], 1, "line 2 is none of 1, 2, ="),
         (&["a.jsonl", "a.jsonl", "--answers", "tie.txt"], 2, "A and B are the same"),
         (&["a.jsonl", "c.jsonl", "--answers", "tie.txt"], 1, "none has two different texts"),
-        (&["a.jsonl", "rows.csv", "--answers", "tie.txt"], 1, "line 1 is not what hone eval --save-texts writes"),
+        (&["a.jsonl", "rows.csv", "--answers", "tie.txt"], 1, "line 1 can't be read, it is not JSON: hone eval --gen"),
         (&["a.jsonl", "model", "--answers", "tie.txt"], 2, "one is a file of texts and the other is not"),
         (&["one", "other", "--answers", "tie.txt"], 2, "--data: say which rows"),
         (&["a.jsonl", "b.jsonl", "--base", "m", "--answers", "tie.txt"], 2, "--base: has no effect"),

@@ -76,6 +76,7 @@ fn a_run_is_logged_and_reported() {
     assert_eq!(code, 0, "{stderr}");
     let html = fs::read_to_string(path("added.html")).expect("was written");
     assert!(html.contains("What may be wrong with the rows"), "{html}");
+    assert!(html.contains("<h3>Of the rows of rows.csv, from findings.json</h3>"), "{html}");
     let (code, _, stderr) =
         run(hone(home.path()).args(["report", "logs", "-o", "added.html", "--add", "tuned/hone.json"]));
     assert!(code == 1 && stderr.contains("it has neither slices nor swaps"), "{stderr}");

@@ -42,6 +42,7 @@ fn rows_are_measured_in_parts_and_asked_about_with_words_swapped() {
     let (code, stdout, stderr) = command(home.path(), "eval", "rows.csv", &[&more[..], &["--json"]].concat());
     assert_eq!(code, 0, "{stderr}");
     let found: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert!(found["model"].as_str().is_some_and(|model| model.ends_with("model")), "a report says of which it is");
     let slices = found["slices"]["slices"].as_array().expect("a list");
     let names: Vec<(&str, &str)> = slices
         .iter()

@@ -13,8 +13,8 @@ fn tiny_t5() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny_t5")
 }
 
-/// Sixty dates in words, each with its year alone, which the fixture has to learn.
-fn write_rows(path: &Path) {
+/// Sixty dates in words, a line of JSON each, with its year alone, which the fixture has to learn.
+fn rows() -> String {
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../public/samples/dates.jsonl");
     let sample = fs::read_to_string(sample).expect("the sample can be read");
     let with_year = |line: &str| {
@@ -22,7 +22,11 @@ fn write_rows(path: &Path) {
         let (year, _) = row["target"].as_str().and_then(|date| date.split_once('-')).expect("a date");
         format!("{}\n", json!({ "source": row["source"], "target": year }))
     };
-    fs::write(path, sample.lines().take(60).map(with_year).collect::<String>()).expect("writes");
+    sample.lines().take(60).map(with_year).collect()
+}
+
+fn write_rows(path: &Path) {
+    fs::write(path, rows()).expect("writes");
 }
 
 fn train(home: &Path, model: &str, flags: &[&str]) -> (i32, String, String) {
@@ -153,8 +157,7 @@ fn a_model_begins_with_fresh_weights() {
 fn few_targets_are_labels_with_figures_of_their_own() {
     let temporary = tempfile::tempdir().expect("a temporary folder");
     let home = temporary.path();
-    write_rows(&home.join("years.jsonl"));
-    let years = fs::read_to_string(home.join("years.jsonl")).expect("reads");
+    let years = rows();
     let mut counts = [0_u64; 2];
     let with_century = |line: &str| {
         let row: Value = serde_json::from_str(line).expect("JSON");
@@ -261,8 +264,7 @@ fn what_such_a_model_is_not_for_is_said() {
 fn sources_are_translated_and_back_and_trained_on() {
     let temporary = tempfile::tempdir().expect("a temporary folder");
     let home = temporary.path();
-    write_rows(&home.join("all.jsonl"));
-    let all = fs::read_to_string(home.join("all.jsonl")).expect("reads");
+    let all = rows();
     let rows: String = all.lines().take(10).map(|line| format!("{line}\n")).collect();
     fs::write(home.join("rows.jsonl"), &rows).expect("writes");
     let model = tiny_t5().display().to_string();

@@ -27,7 +27,7 @@ pub use known::{KNOWN_MODELS, KnownModel, ModelFamily, OWN_IMAGE_MODEL, OWN_MODE
 /// [`is_wanted`]); none alone is required. A model that reads images has none of them, but mostly `preprocessor_config.json`.
 pub const MODEL_FILES: &[(&str, bool)] = &[
     ("config.json", true),
-    ("model.safetensors", true),
+    (WEIGHTS, true),
     ("tokenizer.json", false),
     ("tokenizer_config.json", false),
     ("special_tokens_map.json", false),
@@ -47,6 +47,12 @@ pub const MODEL_FILES: &[(&str, bool)] = &[
     (PROMPTS, false),
     (SENTENCE_LENGTH, false),
 ];
+
+/// Weights in one file.
+pub const WEIGHTS: &str = "model.safetensors";
+
+/// Names the shards of weights that are in several files.
+pub const INDEX: &str = "model.safetensors.index.json";
 
 /// Says how a model writes where nobody says anything else, and which tokens begin and end its texts.
 pub const GENERATION_CONFIG: &str = "generation_config.json";

@@ -33,8 +33,8 @@ pub(crate) struct Config {
 /// When there are several, and none of them is the default.
 pub(crate) fn default_config(card: &str) -> Result<Option<Config>, ReadError> {
     let mut configs = configs(card);
-    let is_default = |config: &Config| config.is_default || config.name == "default";
-    let chosen = configs.iter().position(|config| config.is_default).or_else(|| configs.iter().position(is_default));
+    let by_name = || configs.iter().position(|config| config.name == "default");
+    let chosen = configs.iter().position(|config| config.is_default).or_else(by_name);
     match (chosen, configs.len()) {
         (_, 0) => Ok(None),
         (Some(index), _) => Ok(Some(configs.swap_remove(index))),

@@ -8,7 +8,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use crate::kind::Kind;
-use crate::wholes::{append, is_split_folder, names_files, plan};
+use crate::wholes::{append, is_split_folder, named, names_files, plan};
 use crate::{Limits, Options, ReadError, ReadFile, Whole, read_one};
 
 /// How names of files of rows end.
@@ -30,9 +30,6 @@ pub const MAX_PARTS: usize = 256;
 /// What the card of a data set is called, and most bytes that it may have.
 const CARD: &str = "readme.md";
 const MAX_CARD: u64 = 1 << 20;
-
-/// Names that a message has.
-const MAX_NAMES: usize = 8;
 
 /// What is made room for before a file is unpacked: the size that is claimed for it may be wrong.
 const MAX_CLAIMED: u64 = 1 << 20;
@@ -102,7 +99,7 @@ pub(crate) fn read_zip(name: &str, bytes: Vec<u8>, options: &Options) -> Result<
         // Paths in a card begin in its folder.
         let (within, beside): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|(path, _)| path.starts_with(folder));
         others.extend(beside.into_iter().map(|(path, _)| path));
-        others.retain(|path| !path.to_ascii_lowercase().ends_with(CARD));
+        others.retain(|path| !is_card(path));
         chosen = within;
     }
     if chosen.len() > MAX_PARTS {
@@ -149,18 +146,19 @@ pub(crate) fn read_zip(name: &str, bytes: Vec<u8>, options: &Options) -> Result<
         drop(first.notes.splice(0..0, plan.notes));
     }
     if let (Some(first), false) = (read.first_mut(), others.is_empty()) {
-        let shown = others.iter().take(MAX_NAMES).cloned().collect::<Vec<_>>().join(", ");
-        let more = others.len().saturating_sub(MAX_NAMES);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        first.notes.push(format!("not read in {name}: {shown}{more}"));
+        first.notes.push(format!("not read in {name}: {}", named(&others)));
     }
     Ok(read)
 }
 
+/// Whether a file is the card of a data set, by its path.
+fn is_card(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.eq_ignore_ascii_case(CARD))
+}
+
 /// The card of a data set in a zip, with the folder that it lies in: the first of the uppermost.
 fn read_card(zip: &mut ZipArchive<Cursor<&[u8]>>, files: &[(usize, String)]) -> Option<(String, String)> {
-    let base = |path: &str| path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-    let cards = files.iter().filter(|(_, path)| base(path) == CARD);
+    let cards = files.iter().filter(|(_, path)| is_card(path));
     let (index, path) = cards.min_by_key(|card| card.1.matches('/').count())?;
     let entry = zip.by_index(*index).ok()?;
     let claimed = entry.size();

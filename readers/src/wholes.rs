@@ -44,6 +44,8 @@ pub struct Plan {
     pub notes: Vec<String>,
 }
 
+// What names say of splits and parts is read alike in core/src/data/file_names.rs, for the page links no readers.
+
 /// A split, as far as a name speaks of one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Split {
@@ -238,7 +240,7 @@ fn note_on(name: &str, files: &[usize], paths: &[&str]) -> String {
 }
 
 /// The first names, and how many more there are.
-fn named(names: &[String]) -> String {
+pub(crate) fn named(names: &[String]) -> String {
     let shown = names.iter().take(MAX_NAMES).cloned().collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(MAX_NAMES) {
         0 => shown,

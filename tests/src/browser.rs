@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::missing::skip;
-use crate::page_scripts::{GPU_THAT_FAILS, REMEMBER_WORKERS, RUN_BEFORE_WORKERS, TAKE_WEBGPU_OUT};
+use crate::page_scripts::{REMEMBER_WORKERS, RUN_BEFORE_WORKERS, gpu_that_fails, take_webgpu_out};
 use crate::paths;
 use crate::webdriver::{Failure, Session};
 
@@ -141,11 +141,11 @@ impl Browser {
             .unwrap_or_else(|error| panic!("Chromium did not start: {error}"));
         let browser = Self { session, downloads, _profile: profile };
         let of_gpu = match webgpu {
-            WebGpu::Software => Some(GPU_THAT_FAILS),
+            WebGpu::Software => Some(gpu_that_fails()),
             WebGpu::NoAdapter => None,
-            WebGpu::Absent => Some(TAKE_WEBGPU_OUT),
+            WebGpu::Absent => Some(take_webgpu_out()),
         };
-        let scripts = [of_gpu, Some(REMEMBER_WORKERS)];
+        let scripts = [of_gpu, Some(REMEMBER_WORKERS.to_owned())];
         for source in scripts.into_iter().flatten() {
             browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source }));
         }

@@ -14,7 +14,7 @@ pub mod half;
 pub mod hub;
 pub mod missing;
 pub mod net_log;
-mod page_scripts;
+pub mod page_scripts;
 pub mod parity;
 pub mod paths;
 pub mod products;

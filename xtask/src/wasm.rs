@@ -10,6 +10,13 @@ use wasmparser::{KnownCustom, Name, Parser, Payload, TypeRef};
 
 use crate::proc;
 
+/// Why what multiplies in tiles never runs.
+const TILES: &str = "products of matrices that are stored in tiles, and none is";
+/// Why kernels beside those that burn asks for never run.
+const TUNING: &str = "only tuning chooses it, and that is off";
+/// Why kernels on matrix units never run.
+const MATRIX_UNITS: &str = "matrix units, which WebGPU does not have";
+
 /// Functions of the worker that are linked and never run. What only they call goes with them. Each becomes a trap: should one be
 /// called after all, the worker stops, and does not go wrong. The compiler merges functions that are alike, so a deployed build
 /// is tried on both devices before it goes out.
@@ -20,7 +27,7 @@ const NEVER_RUN: [Kind; 42] = [
     Kind::of("::packing::view::unpack_index_line::", "and packed indices"),
     Kind::of("::packing::view::unpack_fp4_line::", "and packed floats of 4 bits"),
     // A smaller one is, to the byte, what loads tiles of plain numbers (`load_manual`), and may stand for both.
-    Kind { smallest: 150, ..Kind::of("::packing::view::unpack_converted_fp4_line::", "the same") },
+    Kind { smallest: 150, ..Kind::of("::packing::view::unpack_converted_fp4_line::", "and these as other numbers") },
     Kind::of("::packing::view::unpack_byte_line::", "and packed floats of 8 bits"),
     Kind { smallest: 130, ..Kind::of("::quantize_dynamic", "what makes such tensors") },
     // Smaller ones compare and hash settings, as those of other kernels do.
@@ -36,40 +43,34 @@ const NEVER_RUN: [Kind; 42] = [
     Kind { smallest: 400, ..Kind::of("gemm_f64::", "matrix products of f64, of which no model has tensors") },
     // Products of matrices that are stored in tiles. Small functions of these crates stand for others, too: those that push onto a
     // sequence, among them. Of `cubek_tile::space` one numbers the groups of other kernels.
-    Kind { smallest: 250, ..Kind::of("cubek_matmul::tiled::", "products of matrices in tiles: nothing stores one so") },
-    Kind { smallest: 250, ..Kind::of("cubek_tile::tile::", "what such products are made of") },
-    Kind { smallest: 250, ..Kind::of("cubek_tile::ops::", "the same") },
-    Kind { smallest: 250, ..Kind::of("cubek_tile::stage::", "the same") },
-    Kind { smallest: 250, ..Kind::of("cubek_tile::launch::", "the same") },
-    Kind { smallest: 250, ..Kind::of("cubek_tile::layout::", "the same") },
+    Kind::large("cubek_matmul::tiled::", TILES),
+    Kind::large("cubek_tile::tile::", TILES),
+    Kind::large("cubek_tile::ops::", TILES),
+    Kind::large("cubek_tile::stage::", TILES),
+    Kind::large("cubek_tile::launch::", TILES),
+    Kind::large("cubek_tile::layout::", TILES),
     // burn asks cubek for a product by matrix units (`SimpleAlgorithm`), which WebGPU does not have, and then for one by plain threads
     // (`SimpleUnitAlgorithm`). The others are there for tuning, which is off (ADR 9).
-    Kind::of("cubek_matmul::multi_level::routines::batch::launch::launch_ref_tma", "products that only tuning chooses"),
-    Kind { smallest: 250, ..Kind::of("cubek_matmul::multi_level::routines::gemm::", "the same") },
-    Kind { smallest: 250, ..Kind::of("cubek_matmul::multi_level::routines::gemv_unit_perpendicular::", "the same") },
-    Kind { smallest: 250, ..Kind::of("cubek_matmul::multi_level::routines::naive::", "the same") },
-    Kind { smallest: 250, ..Kind::of("::components::batch::gemm::matmul::base::", "their kernels") },
-    Kind { smallest: 250, ..Kind::of("::components::batch::gemv_unit_perpendicular::", "the same") },
-    Kind { smallest: 250, ..Kind::of("::components::batch::naive::", "the same") },
-    Kind {
-        smallest: 300,
-        ..Kind::of("::components::global::multi_stage::", "kernels in stages, which only tuning chooses")
-    },
-    Kind { smallest: 250, ..Kind::of("::global::read::strategy::async_", "how these read") },
-    Kind { smallest: 250, ..Kind::of("::global::read::strategy::sync_full_strided::", "the same") },
-    Kind { smallest: 250, ..Kind::of("::global::read::strategy::sync_full_tilewise::", "the same") },
-    Kind { smallest: 250, ..Kind::of("::global::read::strategy::sync_full_ordered::", "the same") },
-    Kind { smallest: 250, ..Kind::of("::global::read::strategy::sync_partial_", "the same") },
-    Kind {
-        smallest: 250,
-        ..Kind::of("::tile::variants::instruction::mma::", "matrix units, which WebGPU does not have")
-    },
-    Kind { smallest: 250, ..Kind::of("::tile::variants::instruction::cmma::", "the same") },
-    Kind { smallest: 250, ..Kind::of("::tile::variants::instruction::plane_vec::", "what only tuning chooses") },
-    Kind { smallest: 250, ..Kind::of("::tile::variants::instruction::interleaved::", "the same") },
+    Kind::of("cubek_matmul::multi_level::routines::batch::launch::launch_ref_tma", TUNING),
+    Kind::large("cubek_matmul::multi_level::routines::gemm::", TUNING),
+    Kind::large("cubek_matmul::multi_level::routines::gemv_unit_perpendicular::", TUNING),
+    Kind::large("cubek_matmul::multi_level::routines::naive::", TUNING),
+    Kind::large("::components::batch::gemm::matmul::base::", TUNING),
+    Kind::large("::components::batch::gemv_unit_perpendicular::", TUNING),
+    Kind::large("::components::batch::naive::", TUNING),
+    Kind { smallest: 300, ..Kind::of("::components::global::multi_stage::", TUNING) },
+    Kind::large("::global::read::strategy::async_", TUNING),
+    Kind::large("::global::read::strategy::sync_full_strided::", TUNING),
+    Kind::large("::global::read::strategy::sync_full_tilewise::", TUNING),
+    Kind::large("::global::read::strategy::sync_full_ordered::", TUNING),
+    Kind::large("::global::read::strategy::sync_partial_", TUNING),
+    Kind::large("::tile::variants::instruction::mma::", MATRIX_UNITS),
+    Kind::large("::tile::variants::instruction::cmma::", MATRIX_UNITS),
+    Kind::large("::tile::variants::instruction::plane_vec::", TUNING),
+    Kind::large("::tile::variants::instruction::interleaved::", TUNING),
     // Without tuning each thread sums for itself.
-    Kind { smallest: 250, ..Kind::of("cubek_reduce::components::global::plane::", "sums that only tuning chooses") },
-    Kind { smallest: 250, ..Kind::of("cubek_reduce::components::global::cube::", "the same") },
+    Kind::large("cubek_reduce::components::global::plane::", TUNING),
+    Kind::large("cubek_reduce::components::global::cube::", TUNING),
     Kind::of(" as pliron::parsable::Parsable>::parse", "parsers of kernels written as text: ours are built in memory"),
     Kind::of("<impl pliron::parsable::Parsable for ", "two more of these"),
     Kind { smallest: 120, ..Kind::of("combine::parser::", "what these parsers are made of") },
@@ -95,6 +96,11 @@ impl Kind {
     /// Of any size.
     const fn of(part: &'static str, reason: &'static str) -> Self {
         Self { part, smallest: 0, reason }
+    }
+
+    /// Of a size that functions have which stand for no others (ADR 47).
+    const fn large(part: &'static str, reason: &'static str) -> Self {
+        Self { part, smallest: 250, reason }
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) fn panel(store: Store, task: Task) -> AnyView {
             view! {
                 <details class="panel" data-testid="label-panel">
                     <summary>{words.title}</summary>
-                    {drop_area(store, (words.what, has_images), on_files)}
+                    {drop_area(store, words.what, has_images, on_files)}
                     {chosen}
                     {looked}
                     {start(store, words)}
@@ -97,7 +97,7 @@ pub(super) fn panel(store: Store, task: Task) -> AnyView {
 }
 
 /// Where a file is dropped or chosen.
-fn drop_area(store: Store, (what, has_images): (&'static str, bool), on_files: Callback<Vec<PickedFile>>) -> AnyView {
+fn drop_area(store: Store, what: &'static str, has_images: bool, on_files: Callback<Vec<PickedFile>>) -> AnyView {
     let on_drop = move |event: DragEvent| {
         if untrack(|| can_predict(store)) {
             store.take_dropped_on_part(&event, Step::Try, on_files);

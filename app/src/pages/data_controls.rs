@@ -1,7 +1,7 @@
 //! How a file was read, and the controls to correct it: its columns, what stands between the fields, its encoding, the line
 //! of its header; and the labels that are read as another one.
 
-use hone_core::config::{DataShape, Encoding};
+use hone_core::config::{DataShape, Encoding, ReadOptions};
 use hone_core::data::{FileReading, Format, TablePreview};
 use hone_core::task::DataReport;
 use leptos::prelude::*;
@@ -240,16 +240,8 @@ pub(super) fn merged(store: Store) -> Option<AnyView> {
     if pairs.is_empty() {
         return None;
     }
-    let on_press = Callback::new(move |()| store.reread_data(|read| read.merge_labels.clear()));
-    let view = view! {
-        <div class="note" data-testid="merged-labels">
-            <p>{format!("Labels that are read as another one: {}.", pairs.join(", "))}</p>
-            <div class="row">
-                <Button id="undo-merges" text="Read them as they stand" waits=busy(store) on_press=on_press />
-            </div>
-        </div>
-    };
-    Some(view.into_any())
+    let what = format!("Labels that are read as another one: {}.", pairs.join(", "));
+    Some(read_otherwise(store, ["merged-labels", "undo-merges"], what, |read| read.merge_labels.clear()))
 }
 
 /// What texts are cleaned of as they are read, and the way back.
@@ -258,14 +250,25 @@ pub(super) fn cleaned(store: Store) -> Option<AnyView> {
         let words: Vec<&str> = read.clean_texts.iter().map(|one| one.words()).collect();
         (!words.is_empty()).then(|| words.join(", "))
     })?;
-    let on_press = Callback::new(move |()| store.reread_data(|read| read.clean_texts.clear()));
-    let view = view! {
-        <div class="note" data-testid="cleaned-texts">
-            <p>{format!("Texts are read with {what}. The file stays as it is.")}</p>
+    let what = format!("Texts are read with {what}. The file stays as it is.");
+    Some(read_otherwise(store, ["cleaned-texts", "undo-cleaning"], what, |read| read.clean_texts.clear()))
+}
+
+/// What is read otherwise than it stands, and the button that undoes it. `id` and `button_id` are test ids.
+fn read_otherwise(
+    store: Store,
+    [id, button_id]: [&'static str; 2],
+    what: String,
+    undo: fn(&mut ReadOptions),
+) -> AnyView {
+    let on_press = Callback::new(move |()| store.reread_data(undo));
+    view! {
+        <div class="note" data-testid=id>
+            <p>{what}</p>
             <div class="row">
-                <Button id="undo-cleaning" text="Read them as they stand" waits=busy(store) on_press=on_press />
+                <Button id=button_id text="Read them as they stand" waits=busy(store) on_press=on_press />
             </div>
         </div>
-    };
-    Some(view.into_any())
+    }
+    .into_any()
 }

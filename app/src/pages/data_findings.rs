@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 use hone_core::config::{ClassWeights, TextCleaning};
-use hone_core::data::findings::{
-    FindingAction, FindingKind, MAX_RELABELED, NotApplied, Severity, ShownFinding, ShownFindings,
-};
+use hone_core::data::findings::{FindingAction, FindingKind, MAX_RELABELED, NotApplied, ShownFinding, ShownFindings};
 use hone_core::task::{DataReport, findings_of_report};
 use leptos::prelude::*;
 
@@ -112,14 +110,9 @@ fn findings(store: Store, found: &Arc<ShownFindings>, can: Can, is_known: bool) 
             kind => kind == FindingKind::Imbalance,
         };
         let id = id_of(finding.kind);
-        let severity = match finding.severity {
-            Severity::Note => "note",
-            Severity::Warning => "warning",
-            Severity::Serious => "serious",
-        };
         view! {
             <div class="advice" data-testid="finding" data-kind=id.clone() data-value=finding.num_rows.to_string()>
-                <h4>{finding.kind.title()} <span class="badge">{severity}</span></h4>
+                <h4>{finding.kind.title()} <span class="badge">{finding.severity.name()}</span></h4>
                 <p>{format::sentence(&finding.message)}</p>
                 {is_known.then(|| actions(store, index, finding, &id, can))}
                 {listed(finding)}
@@ -335,6 +328,8 @@ fn weights(store: Store) -> AnyView {
 
 #[cfg(test)]
 mod tests {
+    use hone_core::data::findings::Severity;
+
     use super::*;
 
     const ALL: Can = Can { list: true, edit: true, merge: true, draw: true, tokens: [128, 512] };

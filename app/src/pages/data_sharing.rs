@@ -44,12 +44,11 @@ impl ShareBy {
     /// fold of a run that was opened.
     fn choose(self, sharing: &mut RowSharing, chosen: &str) {
         let column = Some(chosen).filter(|name| !name.is_empty()).map(str::to_owned);
-        match self {
-            Self::Group if column.is_some() => sharing.time_column = None,
-            Self::Time if column.is_some() => {
-                (sharing.group_column, sharing.fold, sharing.split_seed) = (None, None, None);
+        if column.is_some() {
+            match self {
+                Self::Group => sharing.time_column = None,
+                Self::Time => (sharing.group_column, sharing.fold, sharing.split_seed) = (None, None, None),
             }
-            Self::Group | Self::Time => {}
         }
         match self {
             Self::Group => sharing.group_column = column,

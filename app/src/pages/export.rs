@@ -2,7 +2,6 @@
 
 use hone_core::config::ExportFormat;
 use hone_core::hub::own_model_folder;
-use hone_core::report::RunFile;
 use hone_core::task::{HeadKind, Task};
 use leptos::prelude::*;
 
@@ -10,6 +9,7 @@ use super::frame::{frame, missing};
 use super::of_run::of_run;
 use crate::components::{Button, check, facts};
 use crate::format;
+use crate::state::run_report::RunFile;
 use crate::state::several::RunPart;
 use crate::state::{Step, Store};
 use crate::tasks;

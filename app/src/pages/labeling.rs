@@ -48,15 +48,15 @@ pub(super) fn panel(store: Store) -> AnyView {
 
 fn of_rows(store: Store, count: Memo<usize>, ranked: Memo<Option<Arc<RankedRows>>>) -> AnyView {
     let waits = Signal::derive(move || store.activity().is_some());
-    let said = move || waiting_words(count.get(), noun(are_images(store)));
+    let said = move || waiting_words(count.get(), noun(store.rows_are_images()));
     let text = Signal::derive(move || match ranked.with(Option::is_some) {
         true => "Order them again".to_owned(),
-        false => format!("Label these {}s", noun(are_images(store))),
+        false => format!("Label these {}s", noun(store.rows_are_images())),
     });
-    let title = move || if are_images(store) { "Images without labels" } else { "Rows without labels" };
+    let title = move || if store.rows_are_images() { "Images without labels" } else { "Rows without labels" };
     let on_rank = Callback::new(move |()| store.rank_unlabeled());
     let share = share_of(store.measuring_progress);
-    let amount = Signal::derive(move || amount_of(store.measuring_progress.get(), "row"));
+    let amount = Signal::derive(move || amount_of(store.measuring_progress.get(), noun(store.rows_are_images())));
     let on_stop = Callback::new(move |()| store.cancel_batch());
     let progress = move || {
         store.labeling.ranking.get().then(|| {
@@ -84,11 +84,6 @@ fn of_rows(store: Store, count: Memo<usize>, ranked: Memo<Option<Arc<RankedRows>
         </section>
     }
     .into_any()
-}
-
-/// Whether rows are images.
-fn are_images(store: Store) -> bool {
-    tasks::of(store.data.task.get()).reads_images
 }
 
 /// What a row is called.
@@ -138,7 +133,7 @@ fn list(store: Store, ranked: &Arc<RankedRows>) -> AnyView {
     let [of_row, of_names, of_counts, of_progress] = [(); 4].map(|()| Arc::clone(ranked));
     let given = Memo::new(move |_| store.given_labels());
     let is_several = untrack(|| gives_several(store));
-    let are_images = untrack(|| are_images(store));
+    let are_images = untrack(|| store.rows_are_images());
     let row = move || of_row.rows.get(at.get()).map(|row| shown(store, row, is_several, are_images));
     let picked = store.labeling.picked;
     let layout = Memo::new(move |_| store.label_layout());
@@ -171,14 +166,18 @@ fn list(store: Store, ranked: &Arc<RankedRows>) -> AnyView {
     let counts = move || {
         let rows = given.with(|given| layout.with(|layout| class_counts(&of_counts, given, layout.as_ref())));
         let row = |(name, count): (String, usize)| vec![Cell::new("head", name), Cell::number(format::count(count))];
-        let caption = if are_images { "Images of each class" } else { "Rows of each class" };
-        table(caption, "labeling-counts", &["Class", "Rows"], rows.into_iter().map(row).collect())
+        let (caption, head) = match are_images {
+            true => ("Images of each class", "Images"),
+            false => ("Rows of each class", "Rows"),
+        };
+        table(caption, "labeling-counts", &["Class", head], rows.into_iter().map(row).collect())
     };
     let progress = move || {
         let done = given.with(|given| of_progress.rows.iter().filter(|row| given.contains_key(&row.id.row)).count());
-        place_words(at.get(), done, &of_progress)
+        place_words(at.get(), done, &of_progress, noun(are_images))
     };
     let order = match ranked.is_by_model {
+        true if are_images => "By the trained model: images that it is least sure of come first (Settles 2009).",
         true => "By the trained model: rows that it is least sure of come first (Settles 2009).",
         false if are_images => DIVERSE_PATHS,
         false => DIVERSE,
@@ -199,7 +198,6 @@ fn list(store: Store, ranked: &Arc<RankedRows>) -> AnyView {
     });
     let on_move = move |is_back: bool| Callback::new(move |()| store.move_to_row(is_back));
     let on_undo = Callback::new(move |()| store.undo_labeling());
-    // Who does not see the row hears it as it comes: `aria-live`.
     let (asked, keys) = match (are_images, is_several) {
         (true, _) => ("Class of this image", KEYS_OF_IMAGES),
         (false, true) => ("Class of this row", KEYS_OF_SEVERAL),
@@ -212,6 +210,7 @@ fn list(store: Store, ranked: &Arc<RankedRows>) -> AnyView {
         {notes}
         {retrained}
         <p role="status" data-testid="labeling-place">{progress}</p>
+        // Who does not see the row hears it as it comes.
         <div data-testid="labeling-row" aria-live="polite">{row}</div>
         {class_box(BOX_ID, asked, names.into(), chosen, waits, is_several, on_act)}
         <p class="hint">{keys}</p>
@@ -262,8 +261,10 @@ fn image(store: Store, row: &RankedRow) -> AnyView {
 
 /// Labels that images got by hand, to be taken home.
 pub(super) fn images_by_hand(store: Store) -> AnyView {
-    let count =
-        Memo::new(move |_| if are_images(store) { store.data.read.with(|read| count_edited(&read.edits)) } else { 0 });
+    let count = Memo::new(move |_| match store.rows_are_images() {
+        true => store.data.read.with(|read| count_edited(&read.edits)),
+        false => 0,
+    });
     let is_shown = Memo::new(move |_| count.get() > 0);
     let said = move || match count.get() {
         1 => "1 image was labeled or edited by hand.".to_owned(),
@@ -310,15 +311,15 @@ fn likely_words(row: &RankedRow, is_several: bool) -> String {
     )
 }
 
-/// `Row 3 of the 20 first of 120, line 17 of the file; 2 labeled here.`
-fn place_words(at: usize, done: usize, ranked: &RankedRows) -> String {
+/// `3 of the first 20 of 120 (row 17 of the file), 2 labeled here.`
+fn place_words(at: usize, done: usize, ranked: &RankedRows, noun: &str) -> String {
     let of_all = match ranked.rows.len() == ranked.num_unlabeled {
         true => format::count(ranked.num_unlabeled),
         false => format!("the first {} of {}", format::count(ranked.rows.len()), format::count(ranked.num_unlabeled)),
     };
     let number = ranked.rows.get(at).map_or(0, |row| row.id.row);
     format!(
-        "{} of {of_all} (row {} of the file), {} labeled here.",
+        "{} of {of_all} ({noun} {} of the file), {} labeled here.",
         format::count(at + 1),
         format::count(number),
         format::count(done)
@@ -388,9 +389,10 @@ mod tests {
     #[test]
     fn it_is_said_where_one_is_and_what_the_model_finds() {
         let ranked = RankedRows { rows: vec![row(17), row(4)], num_unlabeled: 2, ..RankedRows::default() };
-        assert_eq!(place_words(0, 0, &ranked), "1 of 2 (row 17 of the file), 0 labeled here.");
+        assert_eq!(place_words(0, 0, &ranked, "row"), "1 of 2 (row 17 of the file), 0 labeled here.");
         let ranked = RankedRows { num_unlabeled: 1200, ..ranked };
-        assert_eq!(place_words(1, 1, &ranked), "2 of the first 2 of 1,200 (row 4 of the file), 1 labeled here.");
+        let place = place_words(1, 1, &ranked, "image");
+        assert_eq!(place, "2 of the first 2 of 1,200 (image 4 of the file), 1 labeled here.");
         assert_eq!(likely_words(&row(1), false), "The model finds “a” (45.0 %) or “b” (40.0 %).");
         assert_eq!(likely_words(&row(1), true), "The model finds “a” (45.0 %) and “b” (40.0 %).");
     }

@@ -21,7 +21,7 @@ pub(crate) fn load(store: Store) {
         wasm_bindgen_futures::spawn_local(async move {
             let loaded = fetch().await;
             // Who waits for a step has the focus on its heading, which is drawn anew.
-            browser::keep_focus("main", "page-title");
+            browser::keep_focus("main", browser::PAGE_TITLE_ID);
             store.later.set(if loaded.is_ok() { LaterSteps::Loaded } else { LaterSteps::Failed });
             store.note_unread();
         });

@@ -34,7 +34,7 @@ pub(super) fn of_parts(store: Store) -> AnyView {
         }
     });
     let shown = move || {
-        browser::keep_focus(ID, "page-title");
+        browser::keep_focus(ID, browser::PAGE_TITLE_ID);
         let label = if untrack(|| store.parts.are_several()) { READING } else { COPYING };
         is_reading.get().then(|| meter(store, label, text))
     };

@@ -180,7 +180,7 @@ pub(super) fn phase_text(store: Store) -> String {
     store.run.with(|run| match (run.status, run.phase) {
         (Status::Idle, _) => "Not started".into(),
         (Status::Starting, _) => "Preparing".into(),
-        (Status::Paused, _) => "Paused".into(),
+        (Status::Paused, _) => run.paused_words(),
         (Status::Stopping, _) => "Stopping".into(),
         (Status::Failed, _) => "Failed".into(),
         (Status::Gone, _) => "Finished; its weights are no longer loaded".into(),
@@ -449,8 +449,10 @@ fn notes(store: Store) -> AnyView {
     let changed = (!changed.is_empty()).then(|| {
         view! { <p class="hint" data-testid="model-changes">{format!("The model was changed first: {changed}.")}</p> }
     });
+    let is_paused = status(store) == Status::Paused;
     let failed = error.map(|error| {
-        let text = format!("The checkpoint could not be written; the run goes on. {error}");
+        let then = if is_paused { "the run stays paused" } else { "the run goes on" };
+        let text = format!("The checkpoint could not be written; {then}. {error}");
         view! { <p class="note" role="status">{text}</p> }
     });
     view! { {added} {went_back} {cut} {changed} {written} {failed} }.into_any()

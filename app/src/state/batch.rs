@@ -318,13 +318,6 @@ impl Store {
         self.measured_part.get_untracked().map(|part| part.name).unwrap_or_default()
     }
 
-    /// Keeps what was looked at for the report on the run, where it is of the trained model.
-    fn note_for_report(self, examined: Examined) {
-        if self.measured_tuned.with_untracked(Option::is_some) {
-            self.examined.note(examined);
-        }
-    }
-
     /// Shows the wrong rows of a slice alone, or (`None`) all of them.
     pub(crate) fn choose_slice(self, slice: Option<ChosenSlice>) {
         self.batch.slice.set(slice);

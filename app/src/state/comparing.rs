@@ -92,11 +92,8 @@ impl Store {
         });
         let [first, second] = pair?;
         let found = compare_runs(&run_of(&first), &run_of(&second));
-        // Of weights that are not those of a report it would say nothing there.
-        if let Ok(comparison) = &found
-            && self.measured_tuned.with_untracked(Option::is_some)
-        {
-            self.examined.note(Examined::Comparison(comparison.clone()));
+        if let Ok(comparison) = &found {
+            self.note_for_report(Examined::Comparison(comparison.clone()));
         }
         Some(found)
     }

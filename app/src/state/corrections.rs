@@ -171,7 +171,7 @@ impl Store {
     }
 
     /// Whether rows are images, which are known by their numbers and no rows of a table.
-    pub(super) fn rows_are_images(self) -> bool {
+    pub(crate) fn rows_are_images(self) -> bool {
         tasks::of(self.data.task.get()).reads_images
     }
 
@@ -293,13 +293,12 @@ impl Store {
             let text = "Nothing was corrected: a run goes on, or rows are being loaded.";
             return corrections.note.set(Some(text.into()));
         }
-        if let Some(refusal) = untrack(|| self.refuse_labels(&edits)) {
-            return corrections.note.set(Some(refusal));
-        }
         let (run, cells) = (untrack(|| self.looked_at()), cells_after(&edits));
         let WrongAnswer { kind, index, predicted, .. } = wrong;
         let made = Correction { kind, run, split, index, id, cells, predicted, values };
-        self.edit_rows(edits);
+        if let Err(reason) = self.try_edit_rows(edits) {
+            return corrections.note.set(Some(reason));
+        }
         corrections.made.update(|all| all.push(made));
         corrections.note.set(None);
         self.close_correction();

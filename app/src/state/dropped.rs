@@ -181,7 +181,7 @@ impl Store {
         if files.iter().any(|file| is_model_file(&file.name, step)) {
             return self.take_model_files(files);
         }
-        let is_one_zip = files.len() == 1 && files.iter().all(|file| is_zip(&file.name));
+        let is_one_zip = matches!(files.as_slice(), [file] if is_zip(&file.name));
         if step != Step::Model || !is_one_zip {
             return self.take_rows(files);
         }

@@ -99,13 +99,13 @@ impl Store {
 
     /// Changes the recipe. `field` is the one in which something is typed; `None` where something is chosen.
     pub(crate) fn edit_recipe(self, field: Option<&'static str>, change: impl FnOnce(&mut RunDraft)) {
-        self.data.preset_turn.update_value(PresetTurn::note_edit);
+        self.data.preset_turn.update_value(PresetTurn::end);
         self.edit(field, || self.draft.update(change));
     }
 
     /// Changes what is to be changed of the model, as [`Self::edit_recipe`].
     pub(crate) fn edit_changes(self, field: Option<&'static str>, change: impl FnOnce(&mut RunDraft)) {
-        self.data.preset_turn.update_value(PresetTurn::note_edit);
+        self.data.preset_turn.update_value(PresetTurn::end);
         self.edit(field, || self.changes.update(change));
     }
 

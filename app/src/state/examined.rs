@@ -7,6 +7,8 @@ use std::sync::Arc;
 use hone_core::report::Examined;
 use leptos::prelude::*;
 
+use super::Store;
+
 /// What was looked at, each an [`Examined`]. It is forgotten and put back by the part of the page that is there first, which need not know
 /// what it is.
 pub(super) type Kept = Vec<Arc<dyn Any + Send + Sync>>;
@@ -38,13 +40,22 @@ impl ExaminedState {
     }
 
     /// Keeps what was found, in the place of what it replaces.
-    pub(super) fn note(self, examined: Examined) {
+    fn note(self, examined: Examined) {
         self.kept.update_value(|all| note_in(all, examined));
     }
 
     /// All of it, in order.
     pub(super) fn all(self) -> Vec<Examined> {
         self.kept.with_value(|all| all_of(all))
+    }
+}
+
+impl Store {
+    /// Keeps what was looked at for the report on the run, where it is of the trained model: of other weights it would say nothing there.
+    pub(super) fn note_for_report(self, examined: Examined) {
+        if self.measured_tuned.with_untracked(Option::is_some) {
+            self.examined.note(examined);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use hone_core::session::protocol::{Command, NamedBlob, Problem, Reply};
 use hone_core::task::{GUESS_BYTES, Task};
 use leptos::prelude::*;
 
+use super::dropped::is_zip;
 use super::report::{keep_what_is_read, options_after_change};
 use super::{ModelChoice, Store, presets, recipe, unexpected, unreadable};
 use crate::browser::{self, FileIdentity, PickedFile};
@@ -78,7 +79,7 @@ impl Store {
         let (tasks, own) = self.tasks_to_guess();
         let file = NamedBlob { name: train.name.clone(), blob: 0 };
         // Of what is packed the beginning alone says nothing.
-        let is_small_zip = train.name.to_ascii_lowercase().ends_with(".zip") && train.size_bytes() <= WHOLE_ZIP_BYTES;
+        let is_small_zip = is_zip(&train.name) && train.size_bytes() <= WHOLE_ZIP_BYTES;
         let beginning = match is_packed_name(&train.name) || is_small_zip {
             true => train.read().await.map_err(unreadable)?,
             false => train.read_beginning(GUESS_BYTES).await.map_err(unreadable)?,

@@ -1,5 +1,6 @@
 //! Images: those that are given in a folder or class by class and become one file of rows, those of rows that are shown,
-//! and the one that is tried. What names and paths they have is plain, tested natively.
+//! and the one that is tried; and parts of a data set that become one file. What names and paths they have is plain,
+//! tested natively.
 
 use std::collections::HashSet;
 

@@ -271,16 +271,13 @@ impl Store {
             values[column].clone_from(&error.suggested);
             edits = set_cells(&source, view, &values);
         }
-        let refusal = untrack(|| self.refuse_labels(&edits));
-        let is_refused = refusal.is_some();
-        self.label_check.refused.set(refusal);
-        if is_refused {
-            return;
+        if let Err(reason) = self.try_edit_rows(edits) {
+            return self.label_check.refused.set(Some(reason));
         }
+        self.label_check.refused.set(None);
         self.label_check.kept.update(|kept| {
             kept.remove(&id_of(error));
         });
-        self.edit_rows(edits);
         self.go_to_undecided(&errors, index);
     }
 

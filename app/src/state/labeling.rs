@@ -255,17 +255,17 @@ impl Store {
         }
         let given = untrack(|| self.given_labels());
         let edits: Vec<RowEdit> = edit_of(row, &column, given.get(&row.id.row), label).into_iter().collect();
-        let refusal = untrack(|| self.refuse_labels(&edits));
-        let is_refused = refusal.is_some();
-        labeling.note.set(refusal);
-        if is_refused {
-            return;
+        if let Err(reason) = self.try_edit_rows(edits) {
+            return labeling.note.set(Some(reason));
         }
-        self.edit_rows(edits);
+        labeling.note.set(None);
         let given = untrack(|| self.given_labels());
         match next_unlabeled(&ranked.rows, &given, at) {
             Some(next) => self.show_row(next),
-            None => labeling.note.set(Some("Every row of this list has a label.".into())),
+            None => {
+                let noun = if untrack(|| self.rows_are_images()) { "image" } else { "row" };
+                labeling.note.set(Some(format!("Every {noun} of this list has a label.")));
+            }
         }
     }
 

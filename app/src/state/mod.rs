@@ -55,7 +55,7 @@ pub(crate) mod report;
 pub(crate) mod room;
 pub(crate) mod rows;
 pub(crate) mod run;
-mod run_report;
+pub(crate) mod run_report;
 pub(crate) mod runs;
 pub(crate) mod samples;
 pub(crate) mod saved;
@@ -399,7 +399,7 @@ impl Store {
             self.step.set(step);
         }
         browser::after(0, || {
-            browser::focus_element("page-title");
+            browser::focus_element(browser::PAGE_TITLE_ID);
             Self::show_current_step();
         });
     }

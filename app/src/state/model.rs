@@ -262,7 +262,7 @@ impl Store {
     /// Takes the person's answer: to do it anyway, or not.
     pub(crate) fn answer_weights_question(self, does_it: bool) {
         let pending = self.model.pending.get_untracked();
-        browser::give_focus_back(self.model.asked_by.get_value(), "page-title");
+        browser::give_focus_back(self.model.asked_by.get_value());
         self.model.pending.set(None);
         if let (true, Some((action, _))) = (does_it, pending) {
             action.run(());

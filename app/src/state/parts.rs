@@ -173,14 +173,14 @@ impl Store {
         });
         data.note.set(Some(note));
         self.note_other_parts();
-        browser::after(0, || browser::focus_element("page-title"));
+        browser::after(0, || browser::focus_element(browser::PAGE_TITLE_ID));
     }
 
     /// Takes a task that was kept away.
     pub(crate) fn remove_part(self, id: u32) {
         self.edit(None, || self.parts.kept.update(|kept| kept.retain(|part| part.id != id)));
         self.note_other_parts();
-        browser::after(0, || browser::focus_element("page-title"));
+        browser::after(0, || browser::focus_element(browser::PAGE_TITLE_ID));
     }
 
     /// Takes the task away whose rows the step Data shows; the last that was kept takes its place. Where trained weights would
@@ -198,7 +198,7 @@ impl Store {
         self.edit(None, || self.put_kept_part_first());
         self.note_other_parts();
         self.load_data();
-        browser::after(0, || browser::focus_element("page-title"));
+        browser::after(0, || browser::focus_element(browser::PAGE_TITLE_ID));
     }
 
     /// Puts the task that was kept last in the place of the one whose rows the step Data shows.

@@ -81,12 +81,8 @@ impl PresetTurn {
         self.is_due = true;
     }
 
-    /// The person changed a setting, perhaps while the file is read. Laid after that, a preset would be undone with the setting.
-    pub(super) fn note_edit(&mut self) {
-        self.is_due = false;
-    }
-
-    /// A preset was laid, or the file before is back.
+    /// A preset was laid, or the file before is back; or the person changed a setting, perhaps while the file is read: laid after that, a
+    /// preset would be undone with the setting.
     pub(super) fn end(&mut self) {
         self.is_due = false;
     }
@@ -177,10 +173,10 @@ mod tests {
     fn what_is_typed_while_a_file_is_read_keeps_a_preset_from_being_laid_for_it() {
         let mut turn = PresetTurn::default();
         assert!(!turn.is_open(), "there is no file");
-        turn.note_edit();
+        turn.end();
         turn.take_file();
         assert!(turn.is_open(), "what was typed before is no part of the step that took the file");
-        turn.note_edit();
+        turn.end();
         assert!(!turn.is_open(), "one step back would take both");
         turn.take_file();
         assert!(turn.is_open(), "another file");

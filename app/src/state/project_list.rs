@@ -87,7 +87,7 @@ impl Store {
         self.client().send(Command::DropProject { id: id.clone() }, Vec::new(), move |answer| {
             match answer {
                 Ok(_) => {
-                    browser::keep_focus(PROJECTS_ID, "page-title");
+                    browser::keep_focus(PROJECTS_ID, browser::PAGE_TITLE_ID);
                     if self.projects.open.with_untracked(|open| open.as_ref().is_some_and(|open| open.id == id)) {
                         self.start_project_now();
                     }

@@ -9,6 +9,7 @@ use hone_core::task::{AddedRows, LOSS};
 
 use super::measurement::LossCurve;
 pub(crate) use super::measurement::{MEAN_LOSS_LABEL, MEAN_LOSS_LINE, Measurement, Rollback, index_of_best};
+use crate::format;
 
 /// Samples that are kept; beyond it, the oldest after those from before training are dropped.
 const MAX_SAMPLES: usize = 400;
@@ -165,6 +166,16 @@ impl RunState {
     /// It is over, and saved as it ended.
     pub(crate) fn is_saved_whole(&self) -> bool {
         self.is_finished() && self.checkpoint_step == Some(self.step) && self.checkpoint_error.is_none()
+    }
+
+    /// What is said of a held run: `Paused at step 12; saved`. Nothing is said of saving where that is still to come.
+    pub(crate) fn paused_words(&self) -> String {
+        let saved = match (&self.checkpoint_error, self.checkpoint_step) {
+            (Some(_), _) => "; not saved",
+            (None, Some(step)) if step == self.step => "; saved",
+            (None, _) => "",
+        };
+        format!("Paused at step {}{saved}", format::count(self.step as usize))
     }
 
     /// Share of the steps that are done, in `[0, 1]`.

@@ -7,7 +7,7 @@ use std::iter;
 
 use hone_core::config::Job;
 use hone_core::event::TrainEvent;
-use hone_core::report::{Beginning, Examined, LogEntry, LogLine, MeasuredSplit, RunFile, RunReport, event_file};
+use hone_core::report::{Beginning, Examined, LogEntry, LogLine, MeasuredSplit, RunReport, event_file};
 use hone_core::session::protocol::{Command, Problem, ProblemKind, RecordedRun, Reply};
 use js_sys::{ArrayBuffer, JSON, Reflect, Uint8Array};
 use leptos::prelude::*;
@@ -17,6 +17,17 @@ use wasm_bindgen::JsValue;
 use super::{Step, Store, unexpected};
 use crate::browser;
 use crate::format;
+
+/// What can be taken home of a run that is over, beside its model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RunFile {
+    /// The report: HTML in one file.
+    Report,
+    /// The log, as JSON Lines.
+    Log,
+    /// The numbers of the log, as an event file for TensorBoard.
+    Events,
+}
 
 /// What was looked at, and what is to be known of that.
 #[derive(Debug, Default)]
@@ -60,7 +71,10 @@ impl Store {
         };
         let (content, said): (Vec<u8>, String) = match file {
             RunFile::Report => (report(run, &text, examined, notes)?.into_bytes(), String::new()),
-            RunFile::Log => (log(run, &text, &examined).into_bytes(), notes.join(" ")),
+            RunFile::Log => {
+                let (lines, _) = read_lines(&text); // those that can't be read stand in the log as they came
+                (log(run, &text, &examined, end_of(&lines)).into_bytes(), notes.join(" "))
+            }
             RunFile::Events => {
                 let (lines, num_unread) = read_lines(&text);
                 (event_file(&lines), said_of_unread(num_unread).unwrap_or_default())
@@ -121,7 +135,7 @@ fn report(run: &RecordedRun, text: &str, examined: Vec<Examined>, besides: Vec<S
         hint: "Save the run log, which needs none.".into(),
     })?;
     let (events, num_unread) = read_lines(text);
-    let (elapsed_secs, step) = events.last().map_or((0.0, 0), |line| (line.elapsed_secs, line.step));
+    let (elapsed_secs, step) = end_of(&events);
     let is_tuned = |line: &LogLine| matches!(&line.entry, LogEntry::Measured(measured) if !measured.before_training);
     let mut notes: Vec<String> = said_of_unread(num_unread).into_iter().collect();
     if !events.iter().any(is_tuned) {
@@ -140,8 +154,9 @@ fn report(run: &RecordedRun, text: &str, examined: Vec<Examined>, besides: Vec<S
     Ok(RunReport { job: &job, lines: &lines, results: None, version, made_secs, notes: &notes }.to_html())
 }
 
-/// The log, as `hone train` writes it: what the worker sent stands in it as it came.
-fn log(run: &RecordedRun, text: &str, examined: &[Examined]) -> String {
+/// The log, as `hone train` writes it: what the worker sent stands in it as it came. `end` is the last second and step of the run, after
+/// which the rest was looked at.
+fn log(run: &RecordedRun, text: &str, examined: &[Examined], (elapsed_secs, step): (f64, u32)) -> String {
     let json = |text: &str| serde_json::to_string(text).expect("a text can be written");
     let (version, device) = (json(env!("CARGO_PKG_VERSION")), json(&run.device));
     let data = serde_json::to_string(&run.data).expect("summaries hold only plain values");
@@ -152,7 +167,7 @@ fn log(run: &RecordedRun, text: &str, examined: &[Examined]) -> String {
     log.push_str(text);
     for one in examined {
         let one = serde_json::to_string(one).expect("it holds only plain values");
-        log.push_str(&format!("{{\"elapsed_secs\":0.0,\"step\":0,\"examined\":{one}}}\n"));
+        log.push_str(&format!("{{\"elapsed_secs\":{elapsed_secs:?},\"step\":{step},\"examined\":{one}}}\n"));
     }
     log
 }
@@ -166,15 +181,13 @@ fn read_lines(text: &str) -> (Vec<LogLine>, usize) {
             None => num_unread += 1,
         }
     }
-    // Measurements come after the run: they have its last step.
-    let (elapsed_secs, step) = lines
-        .iter()
-        .rfind(|line| matches!(line.entry, LogEntry::Event(_)))
-        .map_or((0.0, 0), |one| (one.elapsed_secs, one.step));
-    for line in lines.iter_mut().filter(|line| matches!(line.entry, LogEntry::Measured(_))) {
-        (line.elapsed_secs, line.step) = (elapsed_secs, step);
-    }
     (lines, num_unread)
+}
+
+/// Seconds and optimizer steps of a run at its last event; 0 where it has none.
+fn end_of(lines: &[LogLine]) -> (f64, u32) {
+    let last = lines.iter().rfind(|line| matches!(line.entry, LogEntry::Event(_)));
+    last.map_or((0.0, 0), |line| (line.elapsed_secs, line.step))
 }
 
 /// A line; `Some(None)` of what is not logged. It is read as messages of the worker are, so that no type has a second reader.
@@ -186,8 +199,9 @@ fn read_line(line: &str) -> Option<Option<LogLine>> {
         let event = serde_wasm_bindgen::from_value::<TrainEvent>(event).ok()?;
         return Some(LogLine::of_event(elapsed_secs, &event));
     }
+    let step = field("step")?.as_f64()? as u32;
     let measured = serde_wasm_bindgen::from_value::<MeasuredSplit>(field("measured")?).ok()?;
-    Some(Some(LogLine { time: None, elapsed_secs, step: 0, entry: LogEntry::Measured(Box::new(measured)) }))
+    Some(Some(LogLine { time: None, elapsed_secs, step, entry: LogEntry::Measured(Box::new(measured)) }))
 }
 
 fn said_of_unread(num_unread: usize) -> Option<String> {
@@ -225,11 +239,14 @@ mod tests {
         };
         let text = line(&step) + &line(&TrainEvent::Progress { step: 4, rows: 1, tokens: 1 });
         let few_shot = Examined::FewShot(FewShotReport { num_rows: 8, zero_shot: Some(0.25), shots: Vec::new() });
-        let (lines, num_unread) = read_log(log(&run, &text, std::slice::from_ref(&few_shot)).as_bytes());
+        let written = log(&run, &text, std::slice::from_ref(&few_shot), (2.0, 4));
+        let (lines, num_unread) = read_log(written.as_bytes());
+        assert_eq!(end_of(&lines), (1.5, 3), "of the last event, and not of what was looked at after it");
         assert_eq!((lines.len(), num_unread), (3, 0), "{lines:?}");
         let LogEntry::Began(began) = &lines[0].entry else { panic!("{lines:?}") };
         assert_eq!((&began.job, &began.device), (&job, &device));
         assert_eq!((lines[1].step, lines[1].elapsed_secs, &lines[1].entry), (3, 1.5, &LogEntry::Event(step)));
-        assert_eq!(lines[2].entry, LogEntry::Examined(Box::new(few_shot)));
+        let looked_at = LogEntry::Examined(Box::new(few_shot));
+        assert_eq!((lines[2].step, lines[2].elapsed_secs, &lines[2].entry), (4, 2.0, &looked_at));
     }
 }

@@ -368,7 +368,7 @@ impl Store {
     pub(crate) fn drop_run(self, id: String) {
         self.client().send(Command::DropRun { id: id.clone() }, Vec::new(), move |answer| match answer {
             Ok(_) => {
-                browser::keep_focus(SAVED_ID, "page-title");
+                browser::keep_focus(SAVED_ID, browser::PAGE_TITLE_ID);
                 browser::keep_focus(RUNS_ID, RUNS_TITLE_ID);
                 if untrack(|| self.open_id()).as_ref() == Some(&id) {
                     self.feed(Input::Checkpoint { step: None, error: None });

@@ -72,7 +72,7 @@ impl SweepState {
     /// The focus goes to the head of the panel, or of the step Train, where the control that has it is about to go.
     pub(crate) fn keep_focus() {
         browser::keep_focus(PANEL_ID, SUMMARY_ID);
-        browser::keep_focus(BESIDE_RUN_ID, "page-title");
+        browser::keep_focus(BESIDE_RUN_ID, browser::PAGE_TITLE_ID);
     }
 
     /// Takes the sweep off the page: another project is shown.

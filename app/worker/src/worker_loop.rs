@@ -147,6 +147,7 @@ impl Worker {
         if replaces_rows(&request.command) {
             self.forget_findings();
         }
+        let holds_run = matches!(request.command, Command::Pause);
         let (result, blobs) = match self.answer(request.id, request.command, &blobs, &files).await {
             Ok((reply, blobs)) => (Ok(reply), blobs),
             Err(problem) => (Err(problem), Vec::new()),
@@ -154,6 +155,9 @@ impl Worker {
         post_with_file(&FromWorker::Reply { id: request.id, result }, blobs, self.packed.take());
         for message in std::mem::take(&mut self.after_reply) {
             post(&message, Vec::new());
+        }
+        if holds_run {
+            self.save_held().await;
         }
     }
 
@@ -409,12 +413,11 @@ impl Worker {
     async fn load_local_model(&mut self, files: &[NamedBlob], blobs: &[Uint8Array]) -> Result<ModelInfo, Problem> {
         self.usable_device()?;
         let files = files.iter().map(|named| Letter::file(blobs, named)).collect::<Result<Vec<_>, _>>()?;
+        let name = adapter::name_of(&files);
         if let Some(adapter) = adapter::find_adapter(&files)? {
-            return self.put_on(adapter, adapter::name_of(&files)).await;
+            return self.put_on(adapter, name).await;
         }
-        // A chosen folder gives `folder/config.json`; single files have no name in common.
-        let folder_name = files.first().and_then(|(name, _)| name.split_once(['/', '\\'])).map(|(folder, _)| folder);
-        let source = ModelSource::Local { name: folder_name.unwrap_or("local model").into() };
+        let source = ModelSource::Local { name: name.unwrap_or("local model").into() };
         self.take_local_model(source, files).await
     }
 
@@ -428,11 +431,7 @@ impl Worker {
 
     /// Takes the trained model for the loaded one. Its files lie nowhere but here.
     async fn continue_from_run(&mut self) -> Result<ModelInfo, Problem> {
-        let exported = self.ready()?.stream_export(ExportFormat::Merged).await.map_err(|error| error.problem());
-        let files = match exported {
-            Ok(files) => files_on_heap(files).await,
-            Err(problem) => Err(problem),
-        };
+        let files = merged_files(self.ready()?).await;
         let files = self.trust(files).await?;
         let base = self.model.as_ref().ok_or_else(errors::no_model)?.source.name();
         let name = base.rsplit('/').next().unwrap_or(base);
@@ -446,28 +445,38 @@ impl Worker {
     /// Into a fresh session, which takes the place of the old one only if the model is good and the device computes what it
     /// needs. The page has the rows read for it then.
     async fn load_model(&mut self, source: ModelSource, folder: Folder) -> Result<ModelInfo, Problem> {
-        templates::load_for(&folder).await?;
+        let mut session = self.fresh_session(&folder).await?;
+        let loaded = session.load_model(source, folder).map_err(|error| error.problem());
+        let info = self.trust_loaded(loaded).await?;
+        if let (true, Some(device)) = (info.task.spec().head.writes(), &mut self.device) {
+            device.check_for_texts().await?;
+        }
+        self.session = Some(session);
+        Ok(info)
+    }
+
+    /// An empty session for the model in `folder`, and room for that beside the one that is loaded, which stays.
+    async fn fresh_session(&mut self, folder: &Folder) -> Result<Session, Problem> {
+        templates::load_for(folder).await?;
         let open = self.usable_device()?;
         let (device, backend) = (open.device.clone(), open.report.backend);
         if let Some(old) = &mut self.session {
             old.release_built(); // room for the new one; the next question builds it again
         }
         if backend == Backend::Cpu {
-            check_room(&folder)?;
+            check_room(folder)?;
         }
-        let mut session = Session::new(device);
-        let loaded = session.load_model(source, folder).map_err(|error| error.problem());
+        Ok(Session::new(device))
+    }
+
+    /// What was loaded, once the device has it; refused if that failed meanwhile.
+    async fn trust_loaded<T>(&self, loaded: Result<T, Problem>) -> Result<T, Problem> {
         let loaded = match loaded {
             // Weights are sent to the device without an answer.
-            Ok(info) => self.usable_device()?.settle().await.map(|()| info),
+            Ok(loaded) => self.usable_device()?.settle().await.map(|()| loaded),
             Err(problem) => Err(problem),
         };
-        let info = self.trust(loaded).await?;
-        if let (true, Some(device)) = (info.task.spec().head.writes(), &mut self.device) {
-            device.check_for_texts().await?;
-        }
-        self.session = Some(session);
-        Ok(info)
+        self.trust(loaded).await
     }
 
     fn usable_device(&self) -> Result<&OpenDevice, Problem> {
@@ -477,4 +486,10 @@ impl Worker {
             (Some(device), None) => Ok(device),
         }
     }
+}
+
+/// The files of the model that a session trained, or put an adapter on, as one whole model.
+async fn merged_files(session: &mut Session) -> Result<Vec<NamedBytes>, Problem> {
+    let files = session.stream_export(ExportFormat::Merged).await.map_err(|error| error.problem())?;
+    files_on_heap(files).await
 }

@@ -37,7 +37,7 @@ pub(crate) struct EvalArgs {
     /// had in training]
     #[arg(long, value_name = "N", requires = "generate")]
     pub(crate) max_new_tokens: Option<u32>,
-    /// Also write these texts with their prompts, as JSON Lines that hone rate reads
+    /// Also write these texts with their prompts, as JSON Lines that hone rate and hone compare read
     #[arg(long, value_name = "FILE", requires = "generate")]
     pub(crate) save_texts: Option<PathBuf>,
     /// What computes: auto, cpu, wgpu or cuda

@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use hone_core::metrics::{SquadQuestion, evaluate_answers};
 use hone_core::task::token_classification::Span;
 use hone_core::task::{ComparedRow, RowPredictions, RowScheme, causal_lm};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::output::read_data_file;
+use crate::json_lines::{Field, fault_in, read_lines};
 
 /// The file in a folder that was named.
 pub(super) const FILE_NAME: &str = "predictions.jsonl";
@@ -55,15 +55,61 @@ pub(super) enum Made {
     Text { prompt: String, expected: String, generated: String },
 }
 
+/// The number of a row, which each line has.
+const ROW: Field = Field::of::<usize>("row", "the number of a row");
+
+/// The fields of each kind of [`Made`].
+const FORMS: [&[Field]; 6] = [
+    &[
+        Field::of::<Value>("label", "a label"),
+        Field::of::<Value>("predicted", "a label"),
+        Field::optional::<Option<f32>>("probability", "a number"),
+        Field::optional::<Option<BTreeMap<String, f32>>>("probabilities", "a number for each label"),
+    ],
+    &[Field::of::<Vec<String>>("answers", "a list of texts"), Field::of::<String>("predicted", "a text")],
+    &[
+        Field::of::<Vec<Span>>("spans", "a list of spans with start, end and label"),
+        Field::of::<Vec<Span>>("predicted", "a list of spans with start, end and label"),
+    ],
+    &[Field::of::<Vec<f32>>("numbers", "a list of numbers"), Field::of::<Vec<f32>>("predicted", "a list of numbers")],
+    &[
+        Field::of::<f64>("loss_sum", "a number"),
+        Field::of::<u64>("num_correct", "a whole number"),
+        Field::of::<u64>("num_tokens", "a whole number"),
+    ],
+    &[
+        Field::of::<String>("prompt", "a text"),
+        Field::of::<String>("expected", "a text"),
+        Field::of::<String>("generated", "a text"),
+    ],
+];
+
+/// What writes such lines.
+const WRITERS: &str = "hone eval --predictions FILE writes such lines, and hone eval --generate N --save-texts FILE those of written texts";
+
+/// What is wrong with the fields of a line that is no row: which one is missing, or is something else.
+fn fault_of(mut fields: Map<String, Value>) -> String {
+    if let Some(labels) = fields.remove("labels") {
+        fields.entry("label").or_insert(labels);
+    }
+    // Several kinds have what was predicted: it tells none of them.
+    let is_known = |field: &Field| field.name != "predicted" && fields.contains_key(field.name);
+    let num_known = |form: &[Field]| form.iter().filter(|field| is_known(field)).count();
+    // Of equals the first, as it is where lines are read.
+    let form = FORMS.into_iter().rev().max_by_key(|form| num_known(form)).filter(|form| num_known(form) > 0);
+    let Some(form) = form else {
+        let names = FORMS.map(|form| format!("{:?}", form[0].name)).join(", ");
+        return format!("it has none of the fields {names}");
+    };
+    fault_in(&fields, [ROW].iter().chain(form))
+}
+
 impl PredictedRow {
-    /// The same with lists of labels in alphabetical order: each model lists them in its own.
+    /// The same with the labels that a row has in alphabetical order, by which rows of two files are held against each other: each model
+    /// lists them in its own. What was predicted stays as it is; [`ComparedRow::of_labels`] sorts it.
     pub(super) fn in_order(mut self) -> Self {
-        if let Made::Label { label, predicted, .. } = &mut self.made {
-            for value in [label, predicted] {
-                if let Value::Array(labels) = value {
-                    labels.sort_by_key(ToString::to_string);
-                }
-            }
+        if let Made::Label { label: Value::Array(labels), .. } = &mut self.made {
+            labels.sort_by_key(ToString::to_string);
         }
         self
     }
@@ -85,7 +131,7 @@ impl PredictedRow {
     pub(super) fn compared(&self) -> ComparedRow {
         let (number, text) = (self.row, String::new());
         match &self.made {
-            Made::Label { label, predicted, .. } if label.is_array() || predicted.is_array() => {
+            Made::Label { label, predicted, .. } if self.has_list() => {
                 ComparedRow::of_labels(number, text, names_of(label), names_of(predicted))
             }
             Made::Label { label, predicted, .. } => {
@@ -145,58 +191,49 @@ pub(crate) fn prediction_lines(rows: &RowPredictions, labels: &[String]) -> Stri
     let title = |id: usize| labels.get(id).cloned().unwrap_or_else(|| id.to_string());
     let name = |id: usize| json!(title(id));
     let names = |ids: &[usize]| Value::Array(ids.iter().map(|&id| name(id)).collect());
-    let of_one = |row: usize, label: usize, predicted: usize, probabilities: &[f32]| PredictedRow {
-        row,
-        made: Made::Label {
-            label: name(label),
-            predicted: name(predicted),
-            probability: probabilities.get(predicted).copied(),
-            probabilities: Some(probabilities.iter().enumerate().map(|(id, &share)| (title(id), share)).collect()),
-        },
+    let row_of = |row: usize, made: Made| PredictedRow { row, made };
+    let of_one = |label: usize, predicted: usize, probabilities: &[f32]| Made::Label {
+        label: name(label),
+        predicted: name(predicted),
+        probability: probabilities.get(predicted).copied(),
+        probabilities: Some(probabilities.iter().enumerate().map(|(id, &share)| (title(id), share)).collect()),
     };
-    let of_tokens = |row: &hone_core::task::causal_lm::RowPrediction| {
-        let &hone_core::task::causal_lm::RowPrediction { row, loss_sum, num_correct, num_tokens } = row;
-        PredictedRow { row, made: Made::Tokens { loss_sum, num_correct, num_tokens } }
+    let of_several = |labels: &[usize], predicted: &[usize]| Made::Label {
+        label: names(labels),
+        predicted: names(predicted),
+        probability: None,
+        probabilities: None,
     };
     let rows: Vec<PredictedRow> = match rows {
         RowPredictions::SequenceClassification(rows) => {
-            rows.iter().map(|row| of_one(row.row, row.label, row.predicted, &row.probabilities)).collect()
+            rows.iter().map(|row| row_of(row.row, of_one(row.label, row.predicted, &row.probabilities))).collect()
         }
         RowPredictions::ImageClassification(rows) => {
-            rows.iter().map(|row| of_one(row.row, row.label, row.predicted, &row.probabilities)).collect()
+            rows.iter().map(|row| row_of(row.row, of_one(row.label, row.predicted, &row.probabilities))).collect()
         }
         RowPredictions::MultiLabel(rows) => {
-            let of_row = |row: &hone_core::task::multi_label::RowPrediction| {
-                let (label, predicted) = (names(&row.labels), names(&row.predicted));
-                let made = Made::Label { label, predicted, probability: None, probabilities: None };
-                PredictedRow { row: row.row, made }
-            };
-            rows.iter().map(of_row).collect()
+            rows.iter().map(|row| row_of(row.row, of_several(&row.labels, &row.predicted))).collect()
         }
-        RowPredictions::QuestionAnswering(rows) => {
-            let of_row = |row: &hone_core::task::question_answering::RowPrediction| {
-                let made = Made::Answer { answers: row.answers.clone(), predicted: row.predicted.clone() };
-                PredictedRow { row: row.row, made }
-            };
-            rows.iter().map(of_row).collect()
-        }
-        RowPredictions::TokenClassification(rows) => {
-            let of_row = |row: &hone_core::task::token_classification::RowPrediction| {
-                let made = Made::Spans { spans: row.gold.clone(), predicted: row.predicted.clone() };
-                PredictedRow { row: row.row, made }
-            };
-            rows.iter().map(of_row).collect()
-        }
-        RowPredictions::Regression(rows) => {
-            let of_row = |row: &hone_core::task::regression::RowPrediction| {
-                let made = Made::Numbers { numbers: row.numbers.clone(), predicted: row.predicted.clone() };
-                PredictedRow { row: row.row, made }
-            };
-            rows.iter().map(of_row).collect()
-        }
-        RowPredictions::CausalLm(rows) | RowPredictions::Seq2seqLm(rows) | RowPredictions::MaskedLm(rows) => {
-            rows.iter().map(of_tokens).collect()
-        }
+        RowPredictions::QuestionAnswering(rows) => rows
+            .iter()
+            .map(|row| row_of(row.row, Made::Answer { answers: row.answers.clone(), predicted: row.predicted.clone() }))
+            .collect(),
+        RowPredictions::TokenClassification(rows) => rows
+            .iter()
+            .map(|row| row_of(row.row, Made::Spans { spans: row.gold.clone(), predicted: row.predicted.clone() }))
+            .collect(),
+        RowPredictions::Regression(rows) => rows
+            .iter()
+            .map(|row| {
+                row_of(row.row, Made::Numbers { numbers: row.numbers.clone(), predicted: row.predicted.clone() })
+            })
+            .collect(),
+        RowPredictions::CausalLm(rows) | RowPredictions::Seq2seqLm(rows) | RowPredictions::MaskedLm(rows) => rows
+            .iter()
+            .map(|&causal_lm::RowPrediction { row, loss_sum, num_correct, num_tokens }| {
+                row_of(row, Made::Tokens { loss_sum, num_correct, num_tokens })
+            })
+            .collect(),
         RowPredictions::SentenceEmbedding(_) | RowPredictions::Several(_) => Vec::new(),
     };
     let mut lines = String::new();
@@ -220,24 +257,8 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<PredictedRow>> {
             path.display()
         );
     }
-    let bytes = read_data_file("read the predictions", &file)?;
-    let text = String::from_utf8(bytes).map_err(|_| anyhow!("the predictions are no text: {}", file.display()))?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let rows = lines.map(|(index, line)| -> anyhow::Result<PredictedRow> {
-        let row: PredictedRow = serde_json::from_str(line).map_err(|error| {
-            let place = index + 1;
-            anyhow!(
-                "line {place} is not what hone eval --predictions writes, nor --save-texts: {error}: {}",
-                file.display()
-            )
-        })?;
-        Ok(row.in_order())
-    });
-    let rows = rows.collect::<anyhow::Result<Vec<PredictedRow>>>()?;
-    if rows.is_empty() {
-        bail!("there are no rows in it: {}", file.display());
-    }
-    Ok(rows)
+    let rows = read_lines::<PredictedRow>(&file, "predictions", WRITERS, fault_of)?;
+    Ok(rows.into_iter().map(|(_, row)| row.in_order()).collect())
 }
 
 #[cfg(test)]
@@ -298,6 +319,35 @@ mod tests {
         let lines = prediction_lines(&RowPredictions::MultiLabel(vec![row]), &labels);
         assert_eq!(lines, "{\"row\":2,\"label\":[\"no\",\"yes\"],\"predicted\":[\"yes\"]}\n");
         assert_eq!(prediction_lines(&RowPredictions::SentenceEmbedding(Vec::new()), &labels), "");
+    }
+
+    #[test]
+    fn a_line_that_is_no_row_is_named_with_the_field_that_is_missing_or_wrong() {
+        let good = r#"{"row":2,"label":"a","predicted":"b"}"#;
+        for (line, fault) in [
+            ("text,label", "it is not JSON"),
+            ("[1]", "it is not a JSON object"),
+            (r#"{"label":"a","predicted":"b"}"#, r#"the field "row" is missing"#),
+            (r#"{"row":"x","label":"a","predicted":"b"}"#, r#"the field "row" is not the number of a row"#),
+            (r#"{"row":2,"label":"a"}"#, r#"the field "predicted" is missing"#),
+            (r#"{"row":2,"labels":["a"]}"#, r#"the field "predicted" is missing"#),
+            (
+                r#"{"row":2,"label":"a","predicted":"b","probability":"c"}"#,
+                r#"the field "probability" is not a number"#,
+            ),
+            (r#"{"row":2,"numbers":[1],"predicted":1}"#, r#"the field "predicted" is not a list of numbers"#),
+            (r#"{"row":2,"num_correct":1,"num_tokens":2}"#, r#"the field "loss_sum" is missing"#),
+            (r#"{"row":2,"prompt":"a","generated":"b"}"#, r#"the field "expected" is missing"#),
+            (r#"{"row":2,"predicted":"b"}"#, r#"it has none of the fields "label", "answers", "spans""#),
+            (r#"{"row":2,"label":"a","labels":"a","predicted":"b"}"#, "a field stands in it twice"),
+        ] {
+            let dir = tempfile::tempdir().expect("a temporary folder");
+            std::fs::write(dir.path().join(FILE_NAME), format!("{good}\n\n{line}\n")).expect("writes");
+            let error = read(dir.path()).expect_err("it is no row").to_string();
+            assert!(error.starts_with(&format!("line 3 can't be read, {fault}")), "{line}: {error}");
+            assert!(error.contains("hone eval --predictions FILE") && error.ends_with(FILE_NAME), "{error}");
+            assert!(!error.contains("column"), "no words of the reader of JSON: {error}");
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@ use crate::inputs::read_data;
 use crate::model_files::{self, ModelFiles};
 use crate::output::write_file;
 use crate::progress::{Progress, say};
+use crate::result_file::check_file;
 
 /// The setting that tasks have whose rows are augmented.
 const SETTING: &str = "augment_texts";
@@ -47,6 +48,9 @@ pub(super) fn run(args: &DataAugmentArgs) -> anyhow::Result<ExitCode> {
     let mut written = args.output.iter().chain(&args.copies);
     if let Some(path) = written.find(|path| path.exists() && !args.force) {
         bail!("there is such a file: choose another name, or replace it with --force: {}", path.display());
+    }
+    for (flag, path) in [("--output", &args.output), ("--copies", &args.copies)] {
+        check_file(flag, path.as_deref())?;
     }
     let files = read_data(&args.file, None, None, read.sheet.as_deref())?;
     if files.valid.is_some() || files.test.is_some() {

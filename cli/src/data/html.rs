@@ -8,7 +8,7 @@ use hone_core::data::findings::{Finding, FoundRow};
 use hone_core::report::{self, escape};
 use hone_core::words::plural;
 
-use super::{Found, MAX_SHOWN, severity_name};
+use super::{Found, MAX_SHOWN};
 use crate::args::task_name;
 
 /// Labels that are listed.
@@ -73,7 +73,7 @@ fn write_counts(page: &mut String, found: &Found) -> std::fmt::Result {
 
 fn write_finding(page: &mut String, finding: &Finding, excerpts: &[Vec<String>]) -> std::fmt::Result {
     let Finding { kind, severity, message, groups, action, .. } = finding;
-    let level = severity_name(*severity);
+    let level = severity.name();
     writeln!(page, "<section>\n<h2>{} <span class=\"level {level}\">{level}</span></h2>", kind.title())?;
     writeln!(page, "<p>{}</p>", escape(message))?;
     let action = action.describe();

@@ -9,7 +9,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use futures_lite::future::block_on;
 use hone_core::data::sort_labels;
 use hone_core::event::Split;
@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 use crate::args::LabelErrorArgs;
 use crate::baseline::open_labeled;
 use crate::inputs::read_data;
-use crate::output::{read_data_file, write_file};
+use crate::json_lines::{Field, fault_in, read_lines};
+use crate::output::write_file;
 use crate::progress::Progress;
 use crate::result_file::check_file;
 
@@ -37,13 +38,24 @@ struct Line {
     probabilities: BTreeMap<String, f64>,
 }
 
+/// The fields of a [`Line`].
+const FIELDS: [Field; 3] = [
+    Field::of::<usize>("row", "the number of a row"),
+    Field::of::<String>("label", "one label"),
+    Field::of::<BTreeMap<String, f64>>("probabilities", "a number for each label"),
+];
+
+/// What writes such lines.
+const WRITERS: &str = "hone eval --predictions FILE writes such lines of rows with one label each, and hone data label-errors \
+                       --save-probabilities FILE those of its own";
+
 /// Runs `hone data label-errors`.
 ///
 /// # Errors
 /// A file or a model that can't be read, a model without vectors, rows that do not have one label each.
 pub(super) fn run(args: &LabelErrorArgs) -> anyhow::Result<ExitCode> {
     let (choice, read, run) = args.settings()?;
-    args.save_probabilities.as_deref().map_or(Ok(()), |path| check_file("--save-probabilities", path))?;
+    check_file("--save-probabilities", args.save_probabilities.as_deref())?;
     let found = match (&args.predictions, &args.file, &args.model) {
         (Some(path), ..) => of_predictions(path)?,
         (None, Some(file), Some(model)) => {
@@ -84,21 +96,8 @@ fn to_lines(used: &OutOfFold) -> anyhow::Result<String> {
 
 /// Reads the answers of a trained model, and seeks wrong labels by them.
 fn of_predictions(path: &Path) -> anyhow::Result<LabelErrors> {
-    let text = String::from_utf8(read_data_file("read the predictions", path)?)
-        .map_err(|_| anyhow!("the predictions are no text: {}", path.display()))?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let rows = lines
-        .map(|(index, line)| {
-            serde_json::from_str::<Line>(line).map_err(|error| {
-                let place = index + 1;
-                let form = "what hone eval --predictions writes of rows with one label each";
-                anyhow!("line {place} is not {form}: {error}: {}", path.display())
-            })
-        })
-        .collect::<anyhow::Result<Vec<Line>>>()?;
-    if rows.is_empty() {
-        bail!("there are no rows in it: {}", path.display());
-    }
+    let lines = read_lines::<Line>(path, "predictions", WRITERS, |found| fault_in(&found, &FIELDS))?;
+    let rows: Vec<Line> = lines.into_iter().map(|(_, line)| line).collect();
     of_lines(&rows).with_context(|| format!("can't use {}", path.display()))
 }
 
@@ -211,6 +210,26 @@ mod tests {
         assert_eq!(text.lines().next(), Some(r#"{"row":2,"label":"no","probabilities":{"no":0.25,"yes":0.75}}"#));
         let rows: Vec<Line> = text.lines().map(|line| serde_json::from_str(line).expect("its own form")).collect();
         assert_eq!(of_lines(&rows).expect("both labels are there").num_rows, 2);
+    }
+
+    #[test]
+    fn a_line_that_is_no_row_is_named_with_its_field_and_what_writes_such_lines() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        let good = r#"{"row":2,"label":"no","probabilities":{"no":1}}"#;
+        for (line, fault) in [
+            ("text,label", "it is not JSON"),
+            (r#"{"label":"no","probabilities":{"no":1}}"#, r#"the field "row" is missing"#),
+            (r#"{"row":3,"label":["no"],"probabilities":{"no":1}}"#, r#"the field "label" is not one label"#),
+            (r#"{"row":3,"label":"no","predicted":"no"}"#, r#"the field "probabilities" is missing"#),
+            (
+                r#"{"row":3,"label":"no","probabilities":{"no":null}}"#,
+                r#"the field "probabilities" is not a number for each label"#,
+            ),
+        ] {
+            std::fs::write(file.path(), format!("{good}\n{line}\n")).expect("writes");
+            let error = of_predictions(file.path()).expect_err("it is no row").to_string();
+            assert_eq!(error, format!("line 2 can't be read, {fault}: {WRITERS}: {}", file.path().display()));
+        }
     }
 
     #[test]

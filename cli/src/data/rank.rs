@@ -19,7 +19,7 @@ use hone_core::words::plural;
 use crate::args::{RankArgs, task_name};
 use crate::csv_lines::CsvLines;
 use crate::device;
-use crate::inputs::{check_job, load_session, no_head, read_rows};
+use crate::inputs::{check_job, holds_images, load_session, no_head, read_rows};
 use crate::model_files;
 use crate::output::write_file;
 use crate::progress::Progress;
@@ -36,10 +36,9 @@ const LABELS: [&str; 2] = ["label", "labels"];
 /// A file or a model that can't be read, a model that does not give a text one of some labels.
 pub(super) fn run(args: &RankArgs) -> anyhow::Result<ExitCode> {
     let (choice, read) = args.settings()?;
-    args.output.as_deref().map_or(Ok(()), |path| check_file("--output", path))?;
+    check_file("--output", args.output.as_deref())?;
     let (name, bytes) = read_rows("read the data", &args.file, Split::Train, read.sheet.as_deref())?;
-    // Zips of rows are read as text: what is left as one holds images.
-    if bytes.starts_with(b"PK\x03\x04") {
+    if holds_images(&bytes) {
         bail!("texts are ranked here, and these are none; images are labeled on the page: {}", args.file.display());
     }
     let progress = Progress::new(false, 0.0);
@@ -115,7 +114,7 @@ fn unlabeled(
     progress: &Progress,
 ) -> anyhow::Result<Vec<UnlabeledRow>> {
     let failed = || format!("can't use the data file {name}");
-    let Some(Inputs::Rows { file, choose }) = task.answers().map(|answers| &answers.inputs) else {
+    let Inputs::Rows { file, choose } = &task.answers().inputs else {
         bail!("a model for {} is not asked about rows", task.name());
     };
     let table = read_inputs((name, bytes), trained, labels, file, *choose).with_context(failed)?;

@@ -5,21 +5,20 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use futures_lite::future::block_on;
 use hone_core::config::ReadOptions;
 use hone_core::event::Split;
 use hone_core::session::protocol::{Weights, WriteAs};
 use hone_core::session::{Answered, Answering, Session};
 use hone_core::task::{HeadKind, Inputs, NumberedInput, Prediction, Task};
-use hone_core::words::plural;
 
 use crate::args::GenerateArgs;
-use crate::inputs::{file_name, read_rows};
+use crate::inputs::{file_name, holds_images, read_rows};
 use crate::predict::render::{Layout, render};
-use crate::predict::{MAX_LISTED, read_file, write_answers};
+use crate::predict::{read_file, say_left_out, write_answers};
 use crate::progress::Progress;
-use crate::result_file::check_file;
+use crate::result_file::{check_file, check_other_file};
 
 /// A file of prompts, read before anything slow begins.
 pub(super) struct WholeFile<'a> {
@@ -36,16 +35,11 @@ impl<'a> WholeFile<'a> {
     /// When it can't be read, or what is written can't go where it should.
     pub(super) fn open(args: &'a GenerateArgs) -> anyhow::Result<Option<Self>> {
         let Some(path) = args.data.as_deref() else { return Ok(None) };
-        if let Some(output) = &args.output {
-            if output.canonicalize().is_ok_and(|output| path.canonicalize().is_ok_and(|data| output == data)) {
-                bail!("--output is the file that --data reads, choose another: {}", output.display());
-            }
-            check_file("--output", output)?;
-        }
+        check_other_file(args.output.as_deref(), Some(path))?;
+        check_file("--output", args.output.as_deref())?;
         let layout = Layout::choose(args.output.as_deref(), args.json)?;
         let (_, bytes) = read_rows("read the data", path, Split::Test, None)?;
-        // Zips of rows are read as text: what is left as one holds images.
-        if bytes.starts_with(b"PK\x03\x04") {
+        if holds_images(&bytes) {
             bail!("prompts are texts, and these are none: {}", path.display());
         }
         Ok(Some(Self { args, path, bytes, layout }))
@@ -66,7 +60,7 @@ impl<'a> WholeFile<'a> {
         if !task.spec().head.writes() {
             bail!("this model {}: hone predict --data answers a file with it", task.spec().does);
         }
-        let answers = task.answers().with_context(|| format!("{} answers no files", task.name()))?;
+        let answers = task.answers();
         let Inputs::Rows { file, choose } = &answers.inputs else { bail!("{} answers no rows", task.name()) };
         let asked = asked_column(args.column.clone(), task);
         let trained = session.read_inputs_as_trained((&file_name(path), &bytes), &asked, None);
@@ -103,12 +97,7 @@ fn write_all(
     }
     progress.clear();
     let Answered { predictions, bad, filtered, .. } = answering.finish();
-    for (index, reason) in bad.iter().take(MAX_LISTED) {
-        progress.note(&format!("row {} is left out: {reason}", inputs[*index].row));
-    }
-    if bad.len() > MAX_LISTED {
-        progress.note(&format!("{} are left out in all", plural(bad.len(), "row")));
-    }
+    say_left_out(bad.iter().map(|(index, reason)| (inputs[*index].row, reason)), bad.len(), "row", progress);
     if let Some(words) = filtered.in_words() {
         progress.note(&words);
     }

@@ -1,11 +1,12 @@
 //! What other commands printed as JSON, for the report on a run: `hone eval --json` (slices and swapped words), `hone compare --json`,
-//! `hone rate --json`, `hone data report --json`. In: a file. Out: what of it a report shows.
+//! `hone rate --json`, `hone data report --json`. In: a file. Out: what of it a report shows, marked with the model, or the rows, that it is
+//! of.
 
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
 use hone_core::data::findings::{Finding, NotApplied};
-use hone_core::metrics::{Difference, McNemar, PreferenceTally, SliceReport};
+use hone_core::metrics::{Difference, PreferenceTally, SliceReport};
 use hone_core::report::{Examined, RatedTexts};
 use hone_core::task::{ComparedFigure, RunComparison, SwapReport, Unit};
 use serde::Deserialize;
@@ -33,13 +34,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Examined>> {
     let bytes = read_file("read what the report is to show", path)?;
     let value: Value =
         serde_json::from_slice(&bytes).map_err(|error| anyhow!("--add: it is no JSON: {error}: {}", path.display()))?;
-    let mut found = of_json(&value).with_context(|| format!("--add: {}", path.display()))?;
-    for one in &mut found {
-        // There may be several files with an A and a B.
-        if let Examined::Comparison(comparison) = one {
-            comparison.names = ["A", "B"].map(|name| format!("{name} in {}", file_name(path)));
-        }
-    }
+    let found = of_json(&value).with_context(|| format!("--add: {}", path.display()))?;
     if found.is_empty() {
         bail!(
             "--add: it has neither slices nor swaps of hone eval --json, and is not of hone compare --json, hone rate --json or hone data \
@@ -47,7 +42,54 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Examined>> {
             path.display()
         );
     }
-    Ok(found)
+    let file = file_name(path);
+    Ok(found.into_iter().map(|one| marked(one, &value, &file)).collect())
+}
+
+/// What was found, with what it is of: it may be another model than that of the report, or other rows.
+fn marked(mut found: Examined, value: &Value, file: &str) -> Examined {
+    let of = match &mut found {
+        Examined::Slices { .. } | Examined::Swaps { .. } => match model_of(value) {
+            Some(model) => format!("Of the model {model}, from {file}"),
+            None => format!("From {file}, which does not say of which model it is"),
+        },
+        Examined::Findings { .. } => match names_of(value).as_slice() {
+            [] => format!("From {file}, which does not say of which rows it is"),
+            names => format!("Of the rows of {}, from {file}", names.join(", ")),
+        },
+        Examined::Comparison(comparison) => {
+            // There may be several files with an A and a B.
+            comparison.names = match <[String; 2]>::try_from(names_of(value)) {
+                Ok(names) if names[0] != names[1] => names,
+                _ => ["A", "B"].map(|name| format!("{name} in {file}")),
+            };
+            format!("From {file}")
+        }
+        _ => format!("From {file}"),
+    };
+    Examined::Added { of, found: Box::new(found) }
+}
+
+/// The model that `hone eval --json` measured; `None` in files of before.
+fn model_of(value: &Value) -> Option<String> {
+    let name = |field: &str| value.get(field).and_then(Value::as_str).map(without_folders);
+    let model = name("model")?;
+    Some(match name("adapter") {
+        Some(adapter) => format!("{model} with the adapter {adapter}"),
+        None => model,
+    })
+}
+
+/// The files that `hone data report --json` and `hone compare --json` read.
+fn names_of(value: &Value) -> Vec<String> {
+    let files = value.get("files").and_then(Value::as_array).into_iter().flatten();
+    files.filter_map(Value::as_str).map(without_folders).collect()
+}
+
+/// A name as it was typed, or of a whole path the last part: a report may be sent on.
+fn without_folders(name: &str) -> String {
+    let path = Path::new(name);
+    if path.is_absolute() { file_name(path) } else { name.to_owned() }
 }
 
 fn of_json(value: &Value) -> anyhow::Result<Vec<Examined>> {
@@ -84,24 +126,22 @@ fn of_json(value: &Value) -> anyhow::Result<Vec<Examined>> {
     Ok(found)
 }
 
-/// Two models as `hone compare` calls them: A and B. Its rows are not in the JSON.
+/// Two models as `hone compare` calls them: A and B. Its rows are not in the JSON: none is listed, and none counted as not listed.
 fn comparison(value: &Value) -> anyhow::Result<RunComparison> {
-    let test: Option<McNemar> = field(value, "mcnemar")?;
     let fields = value.as_object().into_iter().flatten().filter(|(_, own)| own.get("interval").is_some());
     let figures = fields.map(|(name, _)| -> anyhow::Result<ComparedFigure> {
         let WrittenFigure { title, unit, higher_is_better, difference } = field(value, name)?;
         Ok(ComparedFigure { name: name.clone(), title, unit, higher_is_better, difference })
     });
-    let better = test.as_ref().map_or([0, 0], |test| [test.only_first, test.only_second]);
     Ok(RunComparison {
         names: ["A", "B"].map(str::to_owned),
         num_rows: field(value, "num_rows")?,
         num_left_out: 0,
         figures: figures.collect::<anyhow::Result<_>>()?,
         is_by_rows: field(value, "is_by_rows")?,
-        test,
+        test: field(value, "mcnemar")?,
         num_resamples: field(value, "num_resamples")?,
-        num_better: better.map(|rows| rows as usize),
+        num_better: [0, 0],
         rows: Vec::new(),
     })
 }
@@ -140,6 +180,7 @@ mod tests {
         let [Examined::Comparison(comparison)] = found.as_slice() else { panic!("{found:?}") };
         assert!(comparison.verdict().starts_with("B is better by 25.0 points"), "{}", comparison.verdict());
         assert!(comparison.figures.len() == 2 && !comparison.figures[1].higher_is_better, "{comparison:?}");
+        assert_eq!(comparison.num_better, [0, 0], "a report says of no row that it is not listed");
         let mut written = compared.clone();
         let fields = written.as_object_mut().expect("an object");
         fields.shift_remove("accuracy"); // the others stay in order
@@ -166,6 +207,44 @@ mod tests {
         assert!(matches!(of_json(&both).expect("as it is written").as_slice(), [Examined::Swaps { .. }]));
         let findings = json!({ "hone_findings": 1, "findings": [], "not_applied": [], "notes": ["a"] });
         assert!(matches!(of_json(&findings).expect("as it is written").as_slice(), [Examined::Findings { .. }]));
+    }
+
+    #[test]
+    fn what_is_of_another_model_says_of_which() {
+        let swaps = json!({ "num_rows": 9, "num_swapped": 0, "num_flipped": 0, "mean_change": 0.0, "flipped": [] });
+        let findings = json!({
+            "hone_findings": 1, "files": ["a.csv", null, "b.csv"], "findings": [], "not_applied": [], "notes": []
+        });
+        let of = |value: Value| {
+            let found = of_json(&value).expect("as it is written");
+            let Examined::Added { of, .. } = marked(found[0].clone(), &value, "x.json") else { panic!("it is marked") };
+            of
+        };
+        let (other, whole) = (json!("runs/other"), json!(std::env::temp_dir().join("other").display().to_string()));
+        assert_eq!(of(json!({ "swaps": swaps, "model": other })), "Of the model runs/other, from x.json");
+        assert_eq!(of(json!({ "swaps": swaps, "model": whole })), "Of the model other, from x.json");
+        assert_eq!(
+            of(json!({ "swaps": swaps, "model": "base", "adapter": "tuned" })),
+            "Of the model base with the adapter tuned, from x.json"
+        );
+        assert_eq!(of(json!({ "swaps": swaps })), "From x.json, which does not say of which model it is");
+        assert_eq!(of(findings), "Of the rows of a.csv, b.csv, from x.json");
+
+        let names = |files: Value| {
+            let value = json!({
+                "mcnemar": null, "num_rows": 2, "is_by_rows": false, "num_resamples": 10, "files": files,
+                "mse": { "first": 1.0, "second": 2.0, "interval": null, "title": "a", "unit": "number", "higher_is_better": false }
+            });
+            let found = of_json(&value).expect("as it is written").remove(0);
+            let Examined::Added { found, .. } = marked(found, &value, "x.json") else { panic!("it is marked") };
+            let Examined::Comparison(comparison) = *found else { panic!("two models") };
+            assert_eq!(comparison.figures[0].difference.interval, [1.0, 1.0], "it is not known");
+            comparison.names
+        };
+        assert_eq!(names(json!(["a.jsonl", "b.jsonl"])), ["a.jsonl", "b.jsonl"]);
+        for unsaid in [Value::Null, json!(["a.jsonl", "a.jsonl"])] {
+            assert_eq!(names(unsaid), ["A in x.json", "B in x.json"]);
+        }
     }
 
     #[test]

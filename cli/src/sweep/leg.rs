@@ -146,9 +146,12 @@ impl Runner<'_> {
             say(&format!("warning: the run begins anew: {error:#}"));
             None
         });
-        if let Some(Found { folder, inputs, .. }) = found {
+        if let Some(Found { folder, inputs, damaged, .. }) = found {
             self.session.forget_run(); // the one before makes room
             self.session.resume(&folder).context("can't go on from the checkpoint")?;
+            if let Some(damaged) = damaged {
+                damaged.move_aside()?;
+            }
             return Ok(Some((inputs.step, inputs.elapsed_secs)));
         }
         checkpoint_dir::remove(dir)?;

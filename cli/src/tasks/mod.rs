@@ -14,7 +14,7 @@ mod token_classification;
 mod token_figures;
 
 use hone_core::for_each_task;
-use hone_core::task::{Answers, DataReport, Evaluation, Inputs, Task};
+use hone_core::task::{DataReport, Evaluation, Inputs, Task};
 
 /// How a task is shown.
 pub(crate) struct View {
@@ -51,9 +51,9 @@ for_each_task!(define_views);
 
 /// What rows of a task are called where they are counted.
 pub(crate) fn noun(task: Task) -> &'static str {
-    match task.answers() {
-        Some(Answers { inputs: Inputs::Images, .. }) => task.spec().row_noun,
-        _ => "row",
+    match task.answers().inputs {
+        Inputs::Images => task.spec().row_noun,
+        Inputs::Rows { .. } => "row",
     }
 }
 

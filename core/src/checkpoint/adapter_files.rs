@@ -6,7 +6,7 @@ use crate::folder::{Folder, FolderError, ZipFiles};
 use crate::hub::{ADAPTER_FILES, are_of_adapter, names_in_folder};
 
 /// Most bytes that a zip with an adapter may unpack to: a browser has it in memory whole.
-const MAX_ZIP_BYTES: u64 = 512 << 20;
+const MAX_UNPACKED_BYTES: u64 = 512 << 20;
 
 /// The files of an adapter that are read, out of a zip of them, of their folder, or of one around it; `None` where it holds none, or a
 /// model beside it.
@@ -14,7 +14,7 @@ const MAX_ZIP_BYTES: u64 = 512 << 20;
 /// # Errors
 /// When it is no zip, is damaged, or unpacks to more than 512 MiB.
 pub fn unzip_adapter(bytes: &[u8]) -> Result<Option<Folder>, FolderError> {
-    let mut zip = ZipFiles::open_if(Cursor::new(bytes), MAX_ZIP_BYTES, |_, _| Ok::<(), FolderError>(()))?;
+    let mut zip = ZipFiles::open_if(Cursor::new(bytes), MAX_UNPACKED_BYTES, |_, _| Ok::<(), FolderError>(()))?;
     let paths: Vec<String> = zip.files().map(|(path, _)| path.to_owned()).collect();
     if !are_of_adapter(paths.iter().map(String::as_str)) {
         return Ok(None);

@@ -1,4 +1,5 @@
-//! The Hugging Face folder, read: `config.json`, `model.safetensors`, files of the tokenizer or the image processor; what `from_pretrained` reads.
+//! The Hugging Face folder, read: `config.json`, `model.safetensors`, files of the tokenizer or the image processor; what
+//! `from_pretrained` reads.
 
 use std::collections::BTreeSet;
 
@@ -15,6 +16,7 @@ use super::{CheckpointError, LoadReport, WeightFile};
 use crate::config::{JOB_FILE, Job, Pooling, RunConfig};
 use crate::folder::Folder;
 use crate::hub::check_weight_file_name;
+pub use crate::hub::{INDEX, WEIGHTS};
 use crate::images::ImageProcessor;
 use crate::model::{
     BackboneConfig, KeyMap, MAX_LABELS, Model, ModelConfig, ModelError, ProblemType, adopt_labels, checkpoint_key,
@@ -60,8 +62,6 @@ pub struct HeadRequest {
     pub problem_type: Option<ProblemType>,
 }
 
-/// Weights in one file.
-pub const WEIGHTS: &str = "model.safetensors";
 pub(super) const CONFIG: &str = "config.json";
 
 /// Our path of a classifier's weight: in a file a row a label.
@@ -78,9 +78,6 @@ pub(super) const OUTPUTS: [&str; 3] = [CLASSIFIER, ENDS, VOCABULARY];
 
 /// Most files of one model's weights.
 const MAX_SHARDS: usize = 10_000;
-
-/// Names the shards of weights that are in several files.
-pub const INDEX: &str = "model.safetensors.index.json";
 
 /// Buffers that older versions of `transformers` wrote and that hold nothing learned.
 const BUFFERS: [&str; 5] =

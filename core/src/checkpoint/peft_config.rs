@@ -79,7 +79,7 @@ pub struct AdapterConfig {
     heads: Vec<Pattern>,
     /// `task_type`.
     task_type: Option<String>,
-    /// `base_model_name_or_path`, or its beginning.
+    /// `base_model_name_or_path`.
     base: Option<String>,
 }
 
@@ -157,16 +157,21 @@ impl AdapterConfig {
             saved: saved.iter().map(|name| inside(name)).collect::<Result<_, _>>()?,
             heads: heads.iter().map(|name| inside(name)).collect::<Result<_, _>>()?,
             task_type: task_type.map(str::to_owned),
-            base: fields.text("base_model_name_or_path").ok().flatten().filter(|base| !base.is_empty()).map(beginning),
+            base: fields
+                .text("base_model_name_or_path")
+                .ok()
+                .flatten()
+                .filter(|base| !base.is_empty())
+                .map(str::to_owned),
         })
     }
 
     /// The model that it names as its base, where that is none of the name `loaded`: folders of hubs and of machines that end alike count
-    /// as one.
+    /// as one. Of a long name the beginning.
     #[must_use]
-    pub fn other_base(&self, loaded: Option<&str>) -> Option<&str> {
+    pub fn other_base(&self, loaded: Option<&str>) -> Option<String> {
         let is_loaded = |base: &&str| loaded.is_some_and(|loaded| last_part(loaded) == last_part(base));
-        self.base.as_deref().filter(|base| !is_loaded(base))
+        self.base.as_deref().filter(|base| !is_loaded(base)).map(beginning)
     }
 
     /// What it is, in words: `a LoRA adapter of rank 8 (alpha 16) on q_proj, v_proj`.

@@ -264,14 +264,10 @@ impl Open {
             Self::Tensors { file, read, done } => {
                 let mut piece = std::mem::take(&mut file.header);
                 loop {
-                    let is_last = read.is_empty()
-                        && match file.read_some().await? {
-                            Some(values) => {
-                                read.extend(values);
-                                false
-                            }
-                            None => true,
-                        };
+                    if read.is_empty() {
+                        read.extend(file.read_some().await?.into_iter().flatten());
+                    }
+                    let is_last = read.is_empty();
                     fill(&mut piece, read, done);
                     if is_last || !piece.is_empty() {
                         return Ok(piece);

@@ -28,6 +28,16 @@ impl Split {
         }
     }
 
+    /// The file that its rows come from, unless a person moved them: its own where it has one, else that of the training rows.
+    #[must_use]
+    pub fn usual_file(self, [has_valid, has_test]: [bool; 2]) -> Self {
+        match self {
+            Self::Valid if has_valid => Self::Valid,
+            Self::Test if has_test => Self::Test,
+            _ => Self::Train,
+        }
+    }
+
     /// As a person calls it.
     #[must_use]
     pub fn words(self) -> &'static str {

@@ -36,6 +36,8 @@ const ROWS_IN_ZIP: [&str; 19] = [
     "content.xml",
 ];
 
+// What names say of splits, parts and cards is read alike in readers/src/wholes.rs: the page links no readers.
+
 /// The split that a file's name speaks of: `tickets_dev.csv` is validation.
 #[must_use]
 pub fn split_of_name(name: &str) -> Option<Split> {

@@ -1,5 +1,6 @@
 //! The files of an adapter, as PEFT names them. In: names of files that somebody chose. Out: whether they are those of an adapter.
 
+use super::{INDEX, WEIGHTS};
 use crate::config::JOB_FILE;
 
 /// An adapter's settings, as PEFT writes them.
@@ -11,9 +12,6 @@ pub const ADAPTER_WEIGHTS: &str = "adapter_model.safetensors";
 /// The files that are read of an adapter: the last two say its labels and how it was trained, and need not be there.
 pub const ADAPTER_FILES: [&str; 4] = [ADAPTER_CONFIG, ADAPTER_WEIGHTS, "config.json", JOB_FILE];
 
-/// A model's weights, or the list of the files that they are in.
-const WEIGHTS_OF_MODEL: [&str; 2] = ["model.safetensors", "model.safetensors.index.json"];
-
 /// Whether files are those of an adapter, with no model beside it; each is given by its name or its path.
 #[must_use]
 pub fn are_of_adapter<'a>(paths: impl IntoIterator<Item = &'a str>) -> bool {
@@ -21,7 +19,7 @@ pub fn are_of_adapter<'a>(paths: impl IntoIterator<Item = &'a str>) -> bool {
     for path in paths {
         let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
         has_adapter |= [ADAPTER_CONFIG, ADAPTER_WEIGHTS].contains(&name);
-        has_model |= WEIGHTS_OF_MODEL.contains(&name);
+        has_model |= [WEIGHTS, INDEX].contains(&name);
     }
     has_adapter && !has_model
 }

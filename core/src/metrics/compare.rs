@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bootstrap::intervals;
 use super::class_counts::ClassCounts;
+use super::figure::known_interval;
 
 /// McNemar's test on rows that two runs answered: it looks at those that only one of them has right.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -28,13 +29,35 @@ pub struct McNemar {
 
 /// A figure of two runs on the same rows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(from = "WrittenDifference", into = "WrittenDifference")]
 pub struct Difference {
     /// Of the first run.
     pub first: f64,
     /// Of the second run.
     pub second: f64,
-    /// The ends of what 95 % of the draws of rows gave for the second less the first.
+    /// The ends of what 95 % of the draws of rows gave for the second less the first. Both are one where all draws gave the same: then the
+    /// interval is not known, and JSON has `null`.
     pub interval: [f64; 2],
+}
+
+/// A [`Difference`] as JSON.
+#[derive(Serialize, Deserialize)]
+struct WrittenDifference {
+    first: f64,
+    second: f64,
+    interval: Option<[f64; 2]>,
+}
+
+impl From<Difference> for WrittenDifference {
+    fn from(Difference { first, second, interval }: Difference) -> Self {
+        Self { first, second, interval: known_interval(interval) }
+    }
+}
+
+impl From<WrittenDifference> for Difference {
+    fn from(WrittenDifference { first, second, interval }: WrittenDifference) -> Self {
+        Self { first, second, interval: interval.unwrap_or([second - first; 2]) }
+    }
 }
 
 /// A row with one class, and what both runs predicted.
@@ -173,6 +196,11 @@ mod tests {
         assert_eq!(compare_accuracy(&[], 10, 1), None);
         let found = compare_accuracy(&rights(0, 0, 9), 10, 1).expect("there are rows");
         assert_eq!((found.first, found.second, found.interval), (1.0, 1.0, [0.0, 0.0]));
+        let json = serde_json::to_string(&found).expect("plain values");
+        assert_eq!(json, r#"{"first":1.0,"second":1.0,"interval":null}"#);
+        for text in [json.replace("null", "[0.0,0.0]"), json] {
+            assert_eq!(serde_json::from_str::<Difference>(&text).expect("both are read"), found);
+        }
     }
 
     #[test]

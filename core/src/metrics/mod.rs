@@ -59,7 +59,7 @@ pub use entities::{
     strict_entity_spans,
 };
 pub use expected::expected_interval;
-pub use figure::{Figure, figure};
+pub use figure::{Figure, figure, known_interval};
 pub use label_errors::{
     LabelErrorFilter, SuspectLabel, confident_joint, confident_thresholds, find_label_errors, num_estimated_errors,
 };
@@ -87,8 +87,9 @@ pub use squad::{
     ANSWER_FIGURES, BestThresholds, ExactAndF1, SquadEvaluation, SquadQuestion, answer_f1, evaluate_answers,
     is_exact_answer, normalize_answer,
 };
-pub use text::{TextSample, WritingEvaluation, is_exact_match, text_intervals};
+pub use text::{TextSample, WritingEvaluation, is_exact_match};
 pub use text_style::{REFUSAL_PHRASES, TextShape, TextStyle, TextStyles, WrittenText, is_refusal, text_style};
 pub use text_to_text::{
-    MAX_TARGET_LABELS, TEXT_FIGURES, TargetLabels, TextToTextEvaluation, evaluate_text_to_text, sums_of_text,
+    MAX_TARGET_LABELS, TEXT_FIGURES, TargetLabels, TextToTextEvaluation, evaluate_text_to_text,
+    evaluate_with_intervals, sums_of_text,
 };

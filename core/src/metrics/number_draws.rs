@@ -4,7 +4,7 @@
 //! once; a draw takes a few passes over them.
 
 use super::bootstrap::{NUM_RESAMPLES, RESAMPLE_SEED, intervals};
-use super::figure::Figure;
+use super::figure::{Figure, set_intervals};
 
 /// The figures that have intervals, as [`OutputMetrics`](super::OutputMetrics) has them: means over the outputs.
 pub(super) const NUMBER_FIGURES: [&str; 6] = ["mse", "mae", "rmse", "r2", "pearson", "spearman"];
@@ -15,17 +15,19 @@ struct Column {
     order: Vec<usize>,
 }
 
+/// Numbers less their mean, and the sum of the squares of these, where each row counts so often.
+struct Centered {
+    deviations: Vec<f64>,
+    sum_of_squares: f64,
+}
+
 /// Gives figures of predicted numbers their intervals, by their names.
 ///
 /// # Panics
 /// When there are not as many predictions as targets, or not a whole number of rows.
 pub fn add_number_intervals(figures: &mut [Figure], predictions: &[f64], targets: &[f64], num_outputs: usize) {
     let found = number_intervals(predictions, targets, num_outputs, NUM_RESAMPLES, RESAMPLE_SEED);
-    for (name, interval) in NUMBER_FIGURES.into_iter().zip(found) {
-        if let Some(figure) = figures.iter_mut().find(|figure| figure.name == name) {
-            figure.interval = interval;
-        }
-    }
+    set_intervals(figures, NUMBER_FIGURES, found);
 }
 
 /// The interval of each of [`NUMBER_FIGURES`]; `None` where it is undefined in most draws.
@@ -64,33 +66,35 @@ fn figures_of(predictions: &Column, targets: &Column, times: &[u32]) -> [Option<
         absolute += f64::from(times) * error.abs();
     }
     let mean = |sum: f64| (rows > 0.0).then(|| sum / rows);
-    let r2 = || match centered(&targets.numbers, times) {
-        None => Some(if squared == 0.0 { 1.0 } else { 0.0 }),
-        Some((_, norm)) => Some(1.0 - squared / (norm * norm)),
+    let (predicted, expected) = (centered(&predictions.numbers, times), centered(&targets.numbers, times));
+    let r2 = match &expected {
+        None if squared == 0.0 => 1.0,
+        None => 0.0,
+        Some(expected) => 1.0 - squared / expected.sum_of_squares,
     };
+    let (predicted_ranks, expected_ranks) = (predictions.ranks(times), targets.ranks(times));
     [
         mean(squared),
         mean(absolute),
         mean(squared).map(f64::sqrt),
-        if rows < 2.0 { None } else { r2() },
-        correlation(&predictions.numbers, &targets.numbers, times),
-        correlation(&predictions.ranks(times), &targets.ranks(times), times),
+        if rows < 2.0 { None } else { Some(r2) },
+        correlation(predicted, expected, times),
+        correlation(centered(&predicted_ranks, times), centered(&expected_ranks, times), times),
     ]
 }
 
 /// Pearson's correlation where each row counts so often; `None` where either column is constant.
-fn correlation(left: &[f64], right: &[f64], times: &[u32]) -> Option<f64> {
-    let (left, left_norm) = centered(left, times)?;
-    let (right, right_norm) = centered(right, times)?;
-    let products = left.iter().zip(&right).zip(times);
+fn correlation(left: Option<Centered>, right: Option<Centered>, times: &[u32]) -> Option<f64> {
+    let (left, right) = left.zip(right)?;
+    let (left_norm, right_norm) = (left.sum_of_squares.sqrt(), right.sum_of_squares.sqrt());
+    let products = left.deviations.iter().zip(&right.deviations).zip(times);
     let sum: f64 =
         products.map(|((left, right), &times)| f64::from(times) * (left / left_norm) * (right / right_norm)).sum();
     sum.is_finite().then_some(sum.clamp(-1.0, 1.0))
 }
 
-/// Numbers less their mean, and the root of the sum of their squares, where each row counts so often; `None` where those that
-/// count are all the same.
-fn centered(numbers: &[f64], times: &[u32]) -> Option<(Vec<f64>, f64)> {
+/// A column less its mean; `None` where the numbers that count are all the same.
+fn centered(numbers: &[f64], times: &[u32]) -> Option<Centered> {
     let mut counted = numbers.iter().zip(times).filter(|(_, times)| **times > 0);
     let (first, _) = counted.next()?;
     if counted.all(|(number, _)| number == first) {
@@ -102,8 +106,8 @@ fn centered(numbers: &[f64], times: &[u32]) -> Option<(Vec<f64>, f64)> {
     let rows: f64 = times.iter().map(|&times| f64::from(times)).sum();
     let mean = weighted(numbers, |number| number) / rows;
     let deviations: Vec<f64> = numbers.iter().map(|number| number - mean).collect();
-    let norm = weighted(&deviations, |deviation| deviation * deviation).sqrt();
-    Some((deviations, norm))
+    let sum_of_squares = weighted(&deviations, |deviation| deviation * deviation);
+    Some(Centered { deviations, sum_of_squares })
 }
 
 impl Column {

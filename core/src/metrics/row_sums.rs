@@ -6,7 +6,7 @@
 
 use super::bootstrap::{NUM_RESAMPLES, RESAMPLE_SEED, intervals};
 use super::compare::Difference;
-use super::figure::Figure;
+use super::figure::{Figure, set_intervals};
 
 /// What figures are made of, row by row, as many numbers each.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -78,33 +78,30 @@ impl RowSums {
 /// Gives figures the intervals of those of `formulas` that have their name, of [`NUM_RESAMPLES`] draws.
 pub fn add_intervals(figures: &mut [Figure], rows: &RowSums, formulas: &[SumFigure]) {
     let found = rows.intervals(formulas, NUM_RESAMPLES, RESAMPLE_SEED);
-    for (formula, interval) in formulas.iter().zip(found) {
-        if let Some(figure) = figures.iter_mut().find(|figure| figure.name == formula.name) {
-            figure.interval = interval;
-        }
-    }
+    set_intervals(figures, formulas.iter().map(|formula| formula.name), found);
 }
 
-/// A figure of two models on the same rows; `None` without rows, and where it is undefined in most draws.
+/// Each figure of two models on the same rows; `None` without rows, and where it is undefined in most draws.
 ///
 /// # Panics
 /// When there are not as many rows of each.
 #[must_use]
 pub fn compare_sums(
-    figure: &SumFigure,
+    figures: &[SumFigure],
     first: &RowSums,
     second: &RowSums,
     num_resamples: usize,
     seed: u64,
-) -> Option<Difference> {
+) -> Vec<Option<Difference>> {
     assert_eq!(first.num_rows(), second.num_rows(), "both have the same rows");
-    let (whole_first, whole_second) = (first.value(figure)?, second.value(figure)?);
-    let difference = |times: &[u32]| {
-        let [first, second] = [first, second].map(|rows| (figure.of_sums)(&rows.sums(times)));
-        vec![first.zip(second).map(|(first, second)| second - first)]
+    let found = intervals(first.num_rows(), num_resamples, seed, |times| {
+        let (first, second) = (first.sums(times), second.sums(times));
+        figures.iter().map(|figure| Some((figure.of_sums)(&second)? - (figure.of_sums)(&first)?)).collect()
+    });
+    let whole = |(figure, interval): (&SumFigure, Option<[f64; 2]>)| {
+        Some(Difference { first: first.value(figure)?, second: second.value(figure)?, interval: interval? })
     };
-    let interval = intervals(first.num_rows(), num_resamples, seed, difference).into_iter().next().flatten()?;
-    Some(Difference { first: whole_first, second: whole_second, interval })
+    figures.iter().zip(found).map(whole).collect()
 }
 
 /// `part / whole`; `None` where `whole` is 0.
@@ -151,10 +148,10 @@ mod tests {
     #[test]
     fn two_models_are_compared_on_the_same_draws() {
         let (one, other) = (rows(&[[1.0, 1.0], [2.0, 1.0], [9.0, 1.0]]), rows(&[[2.0, 1.0], [3.0, 1.0], [10.0, 1.0]]));
-        let found = compare_sums(&MEAN, &one, &other, 100, 1).expect("there are rows");
+        let found = compare_sums(&[MEAN], &one, &other, 100, 1)[0].expect("there are rows");
         assert_eq!((found.first, found.second), (4.0, 5.0));
         // Whatever rows are drawn, the second is better by 1.
         assert!(found.interval.iter().all(|end| (end - 1.0).abs() < 1e-12), "{found:?}");
-        assert_eq!(compare_sums(&MEAN, &rows(&[]), &rows(&[]), 100, 1), None);
+        assert_eq!(compare_sums(&[MEAN], &rows(&[]), &rows(&[]), 100, 1), [None]);
     }
 }

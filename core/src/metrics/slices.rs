@@ -7,9 +7,10 @@
 //! Accuracies: Wilson's score interval, Newcombe's interval of a difference (1998, method 10), Fisher's exact test. Errors: the
 //! percentile bootstrap, Welch's t-test. Correction: Holm 1979.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::bootstrap::{NUM_RESAMPLES, RESAMPLE_SEED, intervals};
+use super::figure::known_interval;
 
 /// A slice, and the rest, have so many rows at the least.
 pub const MIN_SLICE: usize = 10;
@@ -61,7 +62,8 @@ pub struct SliceFigure {
     pub num_rows: usize,
     /// The figure.
     pub value: f64,
-    /// Its interval; `None` where it could not be had.
+    /// Its interval; `None` where it could not be had. JSON has none either where both ends are one.
+    #[serde(serialize_with = "write_interval")]
     pub interval: Option<[f64; 2]>,
 }
 
@@ -78,7 +80,8 @@ pub struct SliceResult {
     pub rest: SliceFigure,
     /// The slice less the rest.
     pub difference: f64,
-    /// Its interval.
+    /// Its interval, as that of a figure.
+    #[serde(serialize_with = "write_interval")]
     pub difference_interval: Option<[f64; 2]>,
     /// How probable a difference so large or larger is where there is none.
     pub p: f64,
@@ -86,6 +89,10 @@ pub struct SliceResult {
     pub p_corrected: f64,
     /// The slice is worse than the rest, and that is hardly chance: the corrected probability is below 5 %.
     pub is_worse: bool,
+}
+
+fn write_interval<S: Serializer>(interval: &Option<[f64; 2]>, serializer: S) -> Result<S::Ok, S::Error> {
+    interval.and_then(known_interval).serialize(serializer)
 }
 
 /// What was found of slices.
@@ -387,6 +394,18 @@ mod tests {
         let [low, high] = first.difference_interval.expect("it is defined");
         assert!(low > 1.5 && low < first.difference && first.difference < high && high < 3.5, "{low} to {high}");
         assert!(first.slice.interval.is_some_and(|[low, high]| low < 2.95 && 2.95 < high), "{first:?}");
+    }
+
+    #[test]
+    fn an_interval_whose_ends_are_one_is_null_in_json() {
+        let report = compare_slices(&RowOutcomes::Errors(vec![0.5; 40]), &[slice("a", 0..20)]);
+        assert_eq!(report.all.interval, Some([0.5, 0.5]));
+        let json = serde_json::to_value(&report).expect("plain values");
+        let found = &json["slices"][0];
+        assert!(json["all"]["interval"].is_null() && found["slice"]["interval"].is_null(), "{json}");
+        assert!(found["difference_interval"].is_null() && found["difference"].is_number(), "{json}");
+        let read: SliceReport = serde_json::from_value(json).expect("as it was written");
+        assert_eq!((read.all.interval, read.slices[0].slice.num_rows), (None, 20));
     }
 
     #[test]

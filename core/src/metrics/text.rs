@@ -1,11 +1,10 @@
 //! When a written text is the text it should have been, a sample of what was written, and what was measured of it.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::bootstrap::{NUM_RESAMPLES, RESAMPLE_SEED};
-use super::figure::Figure;
+use super::figure::{Figure, known_interval};
 use super::text_style::TextStyles;
-use super::text_to_text::{TEXT_FIGURES, TextToTextEvaluation, text_sums};
+use super::text_to_text::TextToTextEvaluation;
 
 /// Whether the texts are the same, white space at both ends aside (Unicode's `White_Space`). Case, punctuation and
 /// white space inside count, and so does how an accented letter is composed. Two texts of white space alone are the
@@ -33,8 +32,9 @@ pub struct TextSample {
 pub struct WritingEvaluation {
     /// The figures.
     pub figures: TextToTextEvaluation,
-    /// Their intervals, in the order of [`TEXT_FIGURES`]; empty in logs of before.
-    #[serde(default)]
+    /// Their intervals, in the order of [`TEXT_FIGURES`](super::TEXT_FIGURES); empty in logs of before. JSON has `null` for one that is not
+    /// known, also where both its ends are one.
+    #[serde(default, serialize_with = "write_intervals")]
     pub intervals: Vec<Option<[f64; 2]>>,
     /// What these texts are like, and those of the file.
     pub styles: TextStyles,
@@ -48,22 +48,19 @@ pub struct WritingEvaluation {
     pub notes: Vec<String>,
 }
 
-impl WritingEvaluation {
-    /// The figures by name, with their intervals.
-    #[must_use]
-    pub fn figures(&self) -> Vec<Figure> {
-        let intervals = self.intervals.iter().copied().chain(std::iter::repeat(None));
-        self.figures
-            .figures()
-            .into_iter()
-            .zip(intervals)
-            .map(|(figure, interval)| Figure { interval, ..figure })
-            .collect()
-    }
+fn write_intervals<S: Serializer>(intervals: &[Option<[f64; 2]>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(intervals.iter().map(|interval| interval.and_then(known_interval)))
 }
 
-/// The intervals of [`TEXT_FIGURES`] of pairs of a predicted text and its target, by draws of pairs.
-#[must_use]
-pub fn text_intervals<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<Option<[f64; 2]>> {
-    text_sums(pairs).intervals(&TEXT_FIGURES, NUM_RESAMPLES, RESAMPLE_SEED)
+impl WritingEvaluation {
+    /// The figures by name, with their intervals; of one that was measured and is not known both ends are the value.
+    #[must_use]
+    pub fn figures(&self) -> Vec<Figure> {
+        let intervals = self.intervals.iter().copied().map(Some).chain(std::iter::repeat(None));
+        let with_interval = |(figure, measured): (Figure, Option<Option<[f64; 2]>>)| {
+            let interval = measured.map(|known| known.unwrap_or([figure.value; 2]));
+            Figure { interval, ..figure }
+        };
+        self.figures.figures().into_iter().zip(intervals).map(with_interval).collect()
+    }
 }

@@ -1,18 +1,19 @@
 //! Figures of texts that a model wrote for other texts: translations, summaries, answers, labels.
 //!
-//! In: pairs of a predicted text and its target. Out: a [`TextToTextEvaluation`]. BLEU and chrF are figures of the
-//! corpus; ROUGE and exact match are means over the rows. Where a few targets come again and again, they are labels,
-//! and each is measured as in a classification.
+//! In: pairs of a predicted text and its target. Out: a [`TextToTextEvaluation`], and the intervals of its figures.
+//! BLEU and chrF are figures of the corpus; ROUGE and exact match are means over the rows. Where a few targets come
+//! again and again, they are labels, and each is measured as in a classification.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::bleu::BleuCounts;
+use super::bootstrap::{NUM_RESAMPLES, RESAMPLE_SEED};
 use super::chrf::ChrfCounts;
 use super::classification::ClassMetrics;
 use super::figure::Figure;
-use super::ratios::{Counts, PrecisionRecallF1, ratio};
+use super::ratios::{Counts, PrecisionRecallF1};
 use super::rouge::rouge;
 use super::row_sums::{RowSums, SumFigure, mean_of};
 use super::text::is_exact_match;
@@ -74,34 +75,28 @@ impl TextToTextEvaluation {
 pub fn evaluate_text_to_text<P: AsRef<str>, T: AsRef<str>>(
     pairs: impl IntoIterator<Item = (P, T)>,
 ) -> TextToTextEvaluation {
+    evaluate(pairs).0
+}
+
+/// The same, with the intervals of [`TEXT_FIGURES`] by draws of pairs.
+#[must_use]
+pub fn evaluate_with_intervals<P: AsRef<str>, T: AsRef<str>>(
+    pairs: impl IntoIterator<Item = (P, T)>,
+) -> (TextToTextEvaluation, Vec<Option<[f64; 2]>>) {
+    let (evaluation, sums) = evaluate(pairs);
+    (evaluation, sums.intervals(&TEXT_FIGURES, NUM_RESAMPLES, RESAMPLE_SEED))
+}
+
+/// The figures, and the sums that they are made of.
+fn evaluate<P: AsRef<str>, T: AsRef<str>>(pairs: impl IntoIterator<Item = (P, T)>) -> (TextToTextEvaluation, RowSums) {
     let pairs: Vec<(P, T)> = pairs.into_iter().collect();
     let pairs: Vec<(&str, &str)> =
         pairs.iter().map(|(predicted, target)| (predicted.as_ref(), target.as_ref())).collect();
-    let mut bleu = BleuCounts::default();
-    let mut chrf = ChrfCounts::default();
-    let mut rouge_sums = [0.0; 3];
-    let mut num_exact = 0;
-    for &(predicted, target) in &pairs {
-        bleu.add(predicted, target);
-        chrf.add(predicted, target);
-        let found = rouge(predicted, target);
-        for (sum, value) in rouge_sums.iter_mut().zip([found.rouge1, found.rouge2, found.rouge_l]) {
-            *sum += value;
-        }
-        num_exact += usize::from(is_exact_match(predicted, target));
-    }
-    let num_rows = pairs.len();
-    let [rouge1, rouge2, rouge_l] = rouge_sums.map(|sum| sum / num_rows.max(1) as f64);
-    TextToTextEvaluation {
-        bleu: bleu.finish().score,
-        chrf: chrf.finish(),
-        rouge1,
-        rouge2,
-        rouge_l,
-        exact_match: ratio(num_exact, num_rows),
-        num_rows,
-        labels: target_labels(&pairs),
-    }
+    let sums = text_sums(pairs.iter().copied());
+    let values = TEXT_FIGURES.map(|figure| sums.value(&figure).unwrap_or(0.0));
+    let [bleu, chrf, rouge1, rouge2, rouge_l, exact_match] = values;
+    let (num_rows, labels) = (pairs.len(), target_labels(&pairs));
+    (TextToTextEvaluation { bleu, chrf, rouge1, rouge2, rouge_l, exact_match, num_rows, labels }, sums)
 }
 
 /// Where the counts of chrF begin among the sums of a pair, where ROUGE and exact match do, and how many sums there are.

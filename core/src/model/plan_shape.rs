@@ -5,8 +5,8 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
-use super::several::is_of_head;
-use super::whole::{EMBEDDINGS, VOCABULARY, layer_of, module_name};
+use super::several::{is_of_head, path_of_one_head};
+use super::whole::{EMBEDDINGS, LAST_NORMS, VOCABULARY, layer_of, module_name};
 use super::{BackboneConfig, KeyMap, Model, ModelConfig};
 use crate::nn::{
     Activation, DecoderConfig, EncoderConfig, EncoderDecoderConfig, FeedForward, MlpKind, ModernEncoderConfig,
@@ -206,12 +206,18 @@ impl ModuleVisitor for Count {
         let parameters = &mut self.parameters;
         parameters.all += count;
         parameters.largest = parameters.largest.max(count);
+        let is_in = |starts: &[&str]| starts.iter().any(|start| path.starts_with(start));
         if is_of_head(&path) {
-            parameters.head += if path.starts_with(VOCABULARY) { 0 } else { count };
+            match path_of_one_head(&path).starts_with(VOCABULARY) {
+                true => parameters.vocabulary += count,
+                false => parameters.head += count,
+            }
         } else if layer_of(&path, self.layers).is_some() {
             parameters.layers += count;
-        } else if EMBEDDINGS.iter().any(|start| path.starts_with(start)) {
+        } else if is_in(&EMBEDDINGS) {
             parameters.embeddings += count;
+        } else if is_in(&LAST_NORMS) {
+            parameters.last_norm += count;
         }
     }
 }

@@ -341,6 +341,9 @@ pub(super) const VOCABULARY: &str = "head.lm_head.";
 pub(super) const EMBEDDINGS: [&str; 4] =
     ["backbone.embeddings.", "backbone.projection.", "backbone.embed_tokens.", "backbone.position_embeddings."];
 
+/// Where the parameters of the norm after the last layer lie.
+pub(super) const LAST_NORMS: [&str; 2] = ["backbone.norm.", "backbone.decoder.norm."];
+
 /// Whether a method trains the parameter at a path, in a model of so many layers. Beside adapters a head is trained
 /// whole, except one that scores a vocabulary, which PEFT leaves as it is.
 #[must_use]
@@ -352,7 +355,7 @@ pub fn is_trained(method: Method, freeze: Freeze, path: &str, layers: LayerCount
         Method::Lora => path.contains(".lora.") || (is_head && !path_of_one_head(path).starts_with(VOCABULARY)),
         Method::LastLayers(count) => {
             let is_last = layer_of(path, layers).is_some_and(|layer| layer + count as usize >= layers.all);
-            is_last || is_head || path.starts_with("backbone.norm.") || path.starts_with("backbone.decoder.norm.")
+            is_last || is_head || LAST_NORMS.iter().any(|start| path.starts_with(start))
         }
     }
 }

@@ -108,7 +108,8 @@ pub(super) fn parts(inputs: &Inputs<'_>, run: &RunConfig, trained: &Trained<'_>)
     let batch = batches.largest_of(run);
     let of_trained = FLOAT * trained.num_parameters;
     let is_half = run.dtype != Dtype::F32;
-    let frozen = shape.parameters.all.saturating_sub(trained.num_parameters);
+    let own_trained = trained.num_parameters - trained.num_adapter_parameters;
+    let frozen = shape.parameters.all.saturating_sub(own_trained);
     // What weights are pulled back to is held beside them; two passes whose answers are compared keep as much each.
     let Techniques { l2_sp, mixout, fgm_epsilon, awp_gamma, .. } = run.techniques;
     let pulled_to = if l2_sp > 0.0 || mixout > 0.0 { of_trained } else { 0 };

@@ -34,8 +34,13 @@ pub struct Parameters {
     pub embeddings: u64,
     /// Those of all layers.
     pub layers: u64,
-    /// The head, without a table that scores the vocabulary.
+    /// Heads, without what scores the vocabulary.
     pub head: u64,
+    /// What of heads scores the vocabulary, beside the table of the inputs: a table of its own, or what makes states comparable with that
+    /// table.
+    pub vocabulary: u64,
+    /// The norm after the last layer; 0 where there is none.
+    pub last_norm: u64,
     /// The largest single parameter.
     pub largest: u64,
     /// Layers that have weights of their own.

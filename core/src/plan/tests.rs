@@ -29,7 +29,8 @@ fn shape() -> Shape {
         num_hidden_dropouts: 2,
         ..Stack::default()
     };
-    let parameters = Parameters { all: 1042, embeddings: 352, layers: 600, head: 90, largest: 256, num_layers: 1 };
+    let (all, embeddings, layers, head) = (1042, 352, 600, 90);
+    let parameters = Parameters { all, embeddings, layers, head, largest: 256, num_layers: 1, ..Parameters::default() };
     Shape { parameters, stacks: vec![stack], hidden_size: 8, vocab_size: 10, num_outputs: 2, ..Shape::default() }
 }
 
@@ -86,6 +87,17 @@ fn trained_parameters_follow_the_method() {
 }
 
 #[test]
+fn what_scores_the_vocabulary_is_trained_with_the_head_and_the_last_norm_with_the_last_layers() {
+    let parameters = Parameters { all: 1042 + 98 + 16, vocabulary: 98, last_norm: 16, ..shape().parameters };
+    let (shape, batches) = (Shape { parameters, ..shape() }, Batches::alike(BATCH, 10));
+    let count = |run: RunConfig| predict(&inputs_of(&shape, &batches), &run).num_trained;
+    assert_eq!(count(run()), 1042 + 98 + 16);
+    assert_eq!(count(RunConfig { method: Method::Head, ..run() }), 90 + 98);
+    assert_eq!(count(RunConfig { method: Method::LastLayers(1), ..run() }), 690 + 98 + 16);
+    assert_eq!(count(lora()), 2 * 2 * 16 + 90);
+}
+
+#[test]
 fn kept_numbers_are_those_of_the_layers() {
     // Of eight tokens: queries, keys, values 3 * 64, probabilities 2 * 2 * 16, norms 2 * 64, the slope 128, what is read 3 * 64 +
     // 128; the embeddings' norm 64; two gradients within the feed-forward part and one of states 8 * 40.
@@ -100,6 +112,7 @@ fn kept_numbers_are_those_of_the_layers() {
     // Adapters read states once; other weights need nothing.
     let adapted = planned(&lora()).memory;
     assert_eq!(adapted.activations, 4 * (192 + 64 + 128 + 128 + 64 + 2 * 8 * 2 + 320));
+    assert_eq!((adapted.weights, adapted.gradients), (4 * (1042 + 64), 4 * (64 + 90)), "adapters come to the weights");
     // A frozen backbone keeps nothing.
     assert_eq!(planned(&RunConfig { method: Method::Head, ..run() }).memory.activations, 4 * 320);
     // Composed: exponentials beside probabilities, normed states, three operands of GELU.

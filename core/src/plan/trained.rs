@@ -10,6 +10,8 @@ use crate::config::{Freeze, LoraConfig, Method, RunConfig};
 pub(super) struct Trained<'a> {
     /// Parameters.
     pub(super) num_parameters: u64,
+    /// Those of them that are adapters', which come to the model's own.
+    pub(super) num_adapter_parameters: u64,
     /// Tables of tokens and positions take gradients.
     pub(super) embeddings: bool,
     /// First layer, of all stacks together, whose own weights take gradients.
@@ -34,7 +36,15 @@ impl<'a> Trained<'a> {
         let parameters = shape.parameters;
         let num_layers = parameters.num_layers;
         let a_layer = parameters.layers / parameters.num_layers.max(1);
-        let none = Self { num_parameters: 0, embeddings: false, first_layer: 0, first_flow: 0, lora: None };
+        let none = Self {
+            num_parameters: 0,
+            num_adapter_parameters: 0,
+            embeddings: false,
+            first_layer: 0,
+            first_flow: 0,
+            lora: None,
+        };
+        let heads = parameters.head + parameters.vocabulary;
         match run.method {
             Method::Full => {
                 let frozen_layers = match run.freeze {
@@ -46,12 +56,10 @@ impl<'a> Trained<'a> {
                 let num_parameters = parameters.all.saturating_sub(frozen);
                 Self { num_parameters, embeddings, first_layer: frozen_layers, first_flow: frozen_layers, ..none }
             }
-            Method::Head => {
-                Self { num_parameters: parameters.head, first_layer: num_layers, first_flow: num_layers, ..none }
-            }
+            Method::Head => Self { num_parameters: heads, first_layer: num_layers, first_flow: num_layers, ..none },
             Method::LastLayers(count) => {
                 let first = num_layers.saturating_sub(u64::from(count));
-                let num_parameters = a_layer * (num_layers - first) + parameters.head;
+                let num_parameters = a_layer * (num_layers - first) + parameters.last_norm + heads;
                 Self { num_parameters, first_layer: first, first_flow: first, ..none }
             }
             Method::Lora => {
@@ -61,7 +69,8 @@ impl<'a> Trained<'a> {
                     of_layer * stack.own_layers
                 };
                 let adapters: u64 = shape.stacks.iter().map(of_stack).sum();
-                Self { num_parameters: adapters + parameters.head, ..lora }
+                // What scores the vocabulary stays as it is.
+                Self { num_parameters: adapters + parameters.head, num_adapter_parameters: adapters, ..lora }
             }
         }
     }

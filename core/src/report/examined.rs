@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::figures::{capital, figure_text, rows_of};
+use super::figures::{capital, figure_text, interval_text, rows_of};
 use super::frame::{Cell, escape, paragraph, section, table};
 use crate::data::findings::{Finding, FindingAction, FindingKind, NotApplied, Severity, ShownFinding};
 use crate::event::Split;
@@ -55,6 +55,13 @@ pub enum Examined {
     Comparison(RunComparison),
     /// Which of two models people prefer.
     Rating(RatedTexts),
+    /// Something that was looked at elsewhere and is shown beside the run: it may be of another model, or of other rows.
+    Added {
+        /// Of which model it is and where it comes from, in words: `Of the model tuned, from eval.json`.
+        of: String,
+        /// What was looked at; none of these.
+        found: Box<Examined>,
+    },
 }
 
 /// A finding in short: without the rows that it is about.
@@ -119,7 +126,7 @@ impl Examined {
         (rating.is_revealed() && num_rated > 0).then(rated)
     }
 
-    /// Whether another one takes its place: of the same kind and the same task.
+    /// Whether another one takes its place: of the same kind and the same task. What was added stands beside what the run has.
     #[must_use]
     pub fn is_replaced_by(&self, other: &Self) -> bool {
         match (self, other) {
@@ -135,7 +142,10 @@ impl Examined {
 
     /// Whether it stays what it is where the run goes on: it is of the rows, or of the model before training.
     pub(super) fn outlasts_training(&self) -> bool {
-        matches!(self, Self::Findings { .. } | Self::FewShot(_))
+        match self {
+            Self::Added { found, .. } => found.outlasts_training(),
+            other => matches!(other, Self::Findings { .. } | Self::FewShot(_)),
+        }
     }
 
     /// The same without texts of rows; `None` where nothing is left. Values of slices stand in the rows.
@@ -153,6 +163,7 @@ impl Examined {
             Self::Swaps { report, .. } => report.flipped.clear(),
             Self::Comparison(comparison) => comparison.rows.clear(),
             Self::FewShot(_) | Self::Rating(_) => {}
+            Self::Added { found, .. } => **found = found.without_texts()?,
         }
         Some(bare)
     }
@@ -169,11 +180,22 @@ fn notes_of(not_applied: &[NotApplied], notes: &[String]) -> Vec<String> {
     not_applied.iter().map(not_sought).chain(notes.iter().cloned()).collect()
 }
 
+/// What is written of one, below a heading that says what it is of where it was added.
+fn below_heading(one: &Examined, write: &dyn Fn(&Examined) -> String) -> String {
+    let Examined::Added { of, found } = one else { return write(one) };
+    match write(found) {
+        content if content.is_empty() => content,
+        content => format!("<h3>{}</h3>\n{content}", escape(of)),
+    }
+}
+
 /// The sections on the rows.
 pub(super) fn of_rows(all: &[&Examined]) -> String {
-    let found = all.iter().filter_map(|one| match one {
-        Examined::Findings { findings, notes } => Some(findings_table(findings, notes)),
-        _ => None,
+    let found = all.iter().map(|one| {
+        below_heading(one, &|one| match one {
+            Examined::Findings { findings, notes } => findings_table(findings, notes),
+            _ => String::new(),
+        })
     });
     section("What may be wrong with the rows", &found.collect::<String>())
 }
@@ -181,7 +203,7 @@ pub(super) fn of_rows(all: &[&Examined]) -> String {
 /// The sections on how good the model is.
 pub(super) fn of_model(all: &[&Examined]) -> String {
     let of = |title: &str, write: &dyn Fn(&Examined) -> String| {
-        section(title, &all.iter().map(|one| write(one)).collect::<String>())
+        section(title, &all.iter().map(|one| below_heading(one, write)).collect::<String>())
     };
     [
         of("Labels without training", &|one| match one {
@@ -212,19 +234,19 @@ fn sentences(notes: &[String]) -> String {
     notes.iter().map(|note| paragraph("soft", &format!("{}.", capital(note.trim_end_matches('.'))))).collect()
 }
 
+/// How many more there are than a table lists, in a sentence; nothing where it lists all.
+fn not_listed(more: usize, what: &str) -> String {
+    if more > 0 { format!("Not listed: {}.", plural(more, what)) } else { String::new() }
+}
+
 fn findings_table(findings: &[FoundInRows], notes: &[String]) -> String {
     if findings.is_empty() {
         return paragraph("", "Nothing stands out.") + &sentences(notes);
     }
-    let severity = |severity: Severity| match severity {
-        Severity::Serious => "serious",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
-    };
     let row = |one: &FoundInRows| {
         vec![
             Cell::text(one.kind.title()),
-            Cell::text(severity(one.severity)),
+            Cell::text(one.severity.name()),
             Cell::number(count(one.num_rows)),
             Cell::text(&one.message),
             Cell::text(&one.action),
@@ -258,10 +280,9 @@ fn of_part(part: &str) -> String {
 fn slices(part: &str, split: Option<Split>, report: &SliceReport, notes: &[String]) -> String {
     let is_share = report.figure == "accuracy";
     let unit = if is_share { Unit::Share } else { Unit::Score };
-    let between = |interval: Option<[f64; 2]>| {
-        interval.map_or_else(String::new, |[low, high]| {
-            format!("{} to {}", figure_text(unit, low), figure_text(unit, high))
-        })
+    let between = |interval: Option<[f64; 2]>| match interval {
+        Some(interval) => interval_text(unit, Some(interval)),
+        None => "not known".to_owned(),
     };
     let row = |slice: &SliceResult| {
         let by = if is_share {
@@ -283,8 +304,7 @@ fn slices(part: &str, split: Option<Split>, report: &SliceReport, notes: &[Strin
     let rows: Vec<Vec<Cell>> = report.slices.iter().take(MAX_SLICES).map(row).collect();
     let figure = if is_share { "Accuracy" } else { "Mean error" };
     let heads = ["Slice", "Rows", figure, "95 % between", "Rest", "Difference", "p, corrected", "Verdict"];
-    let more = report.slices.len().saturating_sub(MAX_SLICES);
-    let more = if more > 0 { format!("Not listed: {}.", plural(more, "more slice")) } else { String::new() };
+    let more = not_listed(report.slices.len().saturating_sub(MAX_SLICES), "more slice");
     let of = match split {
         Some(split) => rows_of(split, report.all.num_rows),
         None => plural(report.all.num_rows, "row"),
@@ -316,8 +336,7 @@ fn swaps(part: &str, pairs: &[String], report: &SwapReport) -> String {
         vec![Cell::text(before), Cell::text(after), Cell::number(was), Cell::number(is), Cell::written(&row.swapped)]
     });
     let rows: Vec<Vec<Cell>> = rows.collect();
-    let more = num_flipped.saturating_sub(rows.len());
-    let more = if more > 0 { format!("Not listed: {}.", plural(more, "more changed answer")) } else { String::new() };
+    let more = not_listed(num_flipped.saturating_sub(rows.len()), "more changed answer");
     let heads = ["Answer", "With words swapped", "Probability", "After", "Text with words swapped"];
     [of_part(part), paragraph("", &found), table(&heads, &rows), paragraph("soft", &more)].concat()
 }
@@ -353,8 +372,7 @@ fn compared(comparison: &RunComparison) -> String {
         ]
     };
     let rows: Vec<Vec<Cell>> = of_run(0).chain(of_run(1)).map(row).collect();
-    let more = (by_first + by_second).saturating_sub(rows.len());
-    let more = if more > 0 { format!("Not listed: {}.", plural(more, "more row")) } else { String::new() };
+    let more = not_listed((by_first + by_second).saturating_sub(rows.len()), "more row");
     let rows = table(&["Row", "Better", "Text", "In the file", first, second], &rows);
     [
         paragraph("", &comparison.verdict()),

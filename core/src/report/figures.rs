@@ -65,7 +65,8 @@ fn unit_of(evaluation: &Evaluation, name: &str) -> Unit {
     spec_of(evaluation, name).map_or(Unit::Number, |spec| spec.unit)
 }
 
-fn interval_text(unit: Unit, interval: Option<[f64; 2]>) -> String {
+/// Between which values a figure lies; empty where that is not measured.
+pub(super) fn interval_text(unit: Unit, interval: Option<[f64; 2]>) -> String {
     match interval {
         // Every draw of the rows gave the same.
         Some([low, high]) if low == high => "not known".to_owned(),

@@ -14,17 +14,6 @@ use crate::task::{DataReport, Evaluation, WorstRow};
 /// File name of a run's log.
 pub const RUN_LOG_FILE: &str = "run_log.jsonl";
 
-/// What can be taken home of a run that is over, beside its model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunFile {
-    /// The report: HTML in one file.
-    Report,
-    /// The log, as JSON Lines.
-    Log,
-    /// The numbers of the log, as an event file for TensorBoard.
-    Events,
-}
-
 /// A line of the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogLine {

@@ -23,7 +23,7 @@ use serde_json::{Map, Value};
 
 pub use examined::{Examined, FoundInRows, RatedTexts};
 pub use frame::{escape, page};
-pub use log::{Beginning, DataSummary, LogEntry, LogLine, MeasuredSplit, RUN_LOG_FILE, RunFile, read_log};
+pub use log::{Beginning, DataSummary, LogEntry, LogLine, MeasuredSplit, RUN_LOG_FILE, read_log};
 pub use tfevents::{event_file, event_records, restart_record, version_record};
 
 use crate::config::Job;

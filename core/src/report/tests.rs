@@ -178,6 +178,25 @@ fn a_log_beside_a_model_has_no_texts_of_rows() {
 }
 
 #[test]
+fn an_interval_that_is_not_known_is_null_in_the_log_and_not_known_in_the_report() {
+    let mut evaluation = evaluation(0.5);
+    evaluation.figures[1].interval = Some([0.9, 0.9]);
+    let writing = WritingEvaluation { intervals: vec![Some([20.0, 20.0]); 6], ..written() };
+    let (split, worst, writing) = (Split::Test, Vec::new(), Some(writing));
+    let split = MeasuredSplit { before_training: false, split, evaluation, worst, writing };
+    let entry = LogEntry::Measured(Box::new(split));
+    let text = LogLine { time: None, elapsed_secs: 2.0, step: 3, entry }.to_json_line();
+    assert!(text.contains(r#""interval":null"#) && text.contains(r#""intervals":[null,null"#), "{text}");
+    let (read, num_unread) = read_log(text.as_bytes());
+    let html = html(&read);
+    assert_eq!(
+        (num_unread, html.matches("not known</td>").count()),
+        (0, 8),
+        "in short, in full, and six of texts: {html}"
+    );
+}
+
+#[test]
 fn steps_that_were_taken_back_are_left_out() {
     let rolled_back = TrainEvent::RolledBack {
         from_step: 15,

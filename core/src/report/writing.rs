@@ -1,8 +1,10 @@
 //! What a model wrote after prompts when it was measured, before training and after, as tables: figures against the file, what the
 //! texts are like, and the texts.
 
+use super::figures::interval_text;
 use super::frame::{Cell, paragraph, table};
-use crate::metrics::{TextStyle, WritingEvaluation};
+use crate::metrics::{Figure, TextStyle, WritingEvaluation};
+use crate::task::Unit;
 use crate::words::plural;
 
 /// Texts that are shown.
@@ -41,15 +43,14 @@ fn how(shown: &WritingEvaluation) -> String {
 
 fn against_the_file(sides: [Option<&WritingEvaluation>; 2], shown: &WritingEvaluation) -> String {
     let values = |index: usize| sides.map(|side| side.map(|one| one.figures.figures()[index].value));
-    let row = |(index, name): (usize, String)| {
-        let mut cells = vec![Cell::text(&name)];
+    let row = |(index, figure): (usize, Figure)| {
+        let mut cells = vec![Cell::text(&figure.name)];
         cells.extend(values(index).map(|value| number(value, |value| format!("{value:.3}"))));
-        let interval = shown.intervals.get(index).copied().flatten();
-        cells.push(Cell::number(interval.map_or_else(String::new, |[low, high]| format!("{low:.3} to {high:.3}"))));
+        cells.push(Cell::number(interval_text(Unit::Score, figure.interval)));
         cells
     };
-    let names = shown.figures.figures().into_iter().map(|figure| figure.name.into_owned());
-    table(&["Against the file", "Before", "After", "95 % between"], &names.enumerate().map(row).collect::<Vec<_>>())
+    let rows: Vec<Vec<Cell>> = shown.figures().into_iter().enumerate().map(row).collect();
+    table(&["Against the file", "Before", "After", "95 % between"], &rows)
 }
 
 fn styles(sides: [Option<&WritingEvaluation>; 2], shown: &WritingEvaluation) -> String {

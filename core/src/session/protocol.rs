@@ -420,7 +420,7 @@ pub enum FromWorker {
         /// Optimizer steps taken.
         step: u32,
     },
-    /// A checkpoint was written to disk, or could not be (the run goes on).
+    /// A checkpoint was written to disk, or could not be (the run goes on, or stays paused).
     CheckpointWritten {
         /// Optimizer steps taken.
         step: u32,

@@ -86,7 +86,8 @@ impl Session {
         if rows.label_ids(Split::Valid).is_none() {
             return Err(SessionError::NotLabeled);
         }
-        let counts = [Split::Valid, Split::Test].map(|split| (split, rows.lengths(split).len()));
+        let num_rows = rows.num_rows();
+        let counts = [Split::Valid, Split::Test].map(|split| (split, num_rows[split.index()]));
         let total: usize = counts.iter().map(|(_, count)| count).sum();
         if total == 0 {
             return Err(SessionError::EmptySplit { split: Split::Valid });

@@ -244,10 +244,12 @@ impl Session {
         let head = HeadSettings::new(model.task, &run, rows.labels().len()).of_run(&run);
         let device = self.device.clone().autodiff();
         if !run.from_scratch {
-            check_readable(&model.pretrained.folder)?; // else the run that is there would make room for none
+            // Before the old run is dropped: a model that can't be read would leave neither.
+            check_readable(&model.pretrained.folder)?;
         }
         if let Some(trainer) = self.trainer.as_ref().filter(|_| drops_run) {
-            check_targets(trainer.model(), &run, config)?; // layers have the same names there
+            // The old run's model has the same layer names, so this is known before it is dropped.
+            check_targets(trainer.model(), &run, config)?;
         }
         self.built = None; // the run has weights of its own
         if drops_run {

@@ -16,7 +16,7 @@ use crate::generate::{
     adopt_generation_config, encode_to_fit,
 };
 use crate::hub::GENERATION_CONFIG;
-use crate::metrics::{TextSample, TextStyles, WrittenText, evaluate_text_to_text, text_intervals, text_style};
+use crate::metrics::{TextSample, TextStyles, WrittenText, evaluate_with_intervals, text_style};
 use crate::model::Model;
 use crate::task::causal_lm::{GENERAL_TEXT, GENERAL_TOKENS_AT_EVALUATIONS, MAX_GENERAL_TOKENS, rows_of_text};
 use crate::task::{Evaluation, HeadKind, PromptRow, Purpose, TaskRows};
@@ -161,8 +161,8 @@ impl Session {
         prompts.retain(|prompt| !prompt.is_text);
         let written = self.write_prompts(weights, split, prompts, max_new_tokens, progress).await?;
         let WrittenTexts { samples, ids, how, notes } = written;
-        let pairs = || samples.iter().map(|sample| (sample.generated.as_str(), sample.expected.as_str()));
-        let (figures, intervals) = (evaluate_text_to_text(pairs()), text_intervals(pairs()));
+        let pairs = samples.iter().map(|sample| (sample.generated.as_str(), sample.expected.as_str()));
+        let (figures, intervals) = evaluate_with_intervals(pairs);
         let styles = styles_of(&samples, &ids);
         Ok(WritingEvaluation { figures, intervals, styles, samples, how, notes })
     }

@@ -264,12 +264,8 @@ mod tests {
         ["no".to_owned(), "=yes".to_owned()].to_vec()
     }
 
-    fn of_task(task: Task) -> &'static Answers {
-        task.answers().expect("it answers")
-    }
-
     fn read(name: &str, text: &str, task: Task) -> InputTable {
-        let Inputs::Rows { file, choose } = &of_task(task).inputs else { panic!("it reads texts") };
+        let Inputs::Rows { file, choose } = &task.answers().inputs else { panic!("it reads texts") };
         read_inputs((name, text.as_bytes()), &TrainedRead::default(), &labels(), file, *choose).expect("texts")
     }
 
@@ -284,7 +280,7 @@ mod tests {
         let table = read("x.csv", text, Task::SequenceClassification);
         assert_eq!(table.used, ["text"]);
         let predictions: Vec<_> = [0.75, 0.25, 0.5].map(|yes| Some(prediction(yes, Some(0.6)))).to_vec();
-        let answers = of_task(Task::SequenceClassification);
+        let answers = Task::SequenceClassification.answers();
         let file = (("x.csv", text.as_bytes()), ReadOptions::default());
         let found = answer_file(file.0, &file.1, &table, &labels(), &predictions, answers).expect("readable");
         let expected = "id,text,label,score,unsure\n7,a first text,'=yes,0.750000,no\n8,,no,0.750000,no\n\
@@ -303,7 +299,7 @@ mod tests {
         let trained =
             TrainedRead { read: ReadOptions { clean_texts, ..ReadOptions::default() }, ..TrainedRead::default() };
         let written = |task: Task, text: &str, trained: &TrainedRead, prediction: Prediction| {
-            let answers = of_task(task);
+            let answers = task.answers();
             let Inputs::Rows { file, choose } = &answers.inputs else { panic!("it reads texts") };
             let table = read_inputs(("x.csv", text.as_bytes()), trained, &labels(), file, *choose).expect("texts");
             let predictions = vec![Some(prediction); table.inputs.len()];
@@ -336,7 +332,7 @@ mod tests {
             Prediction::TokenClassification(token_classification::Prediction { text: text.into(), spans: vec![span] })
         };
         let predictions = [Some(found("EU said")), None];
-        let answers = of_task(Task::TokenClassification);
+        let answers = Task::TokenClassification.answers();
         let file = ("x.conll", text.as_bytes());
         let file = answer_file(file, &ReadOptions::default(), &table, &[], &predictions, answers).expect("readable");
         let expected = "row,start,end,text,label,score\n1,0,2,EU,ORG,0.500000\n";
@@ -350,7 +346,7 @@ mod tests {
         let own =
             super::super::image_classification::Prediction { probabilities: vec![0.25, 0.75], unsure_below: None };
         let predictions = [Some(Prediction::ImageClassification(own)), None];
-        let answers = of_task(Task::ImageClassification);
+        let answers = Task::ImageClassification.answers();
         let file = image_answers(&[image("a,1.png"), image("b.png")], &labels(), &predictions, answers);
         let expected = "file,label,score\n\"a,1.png\",'=yes,0.750000\nb.png,,\n";
         assert_eq!(String::from_utf8(file.bytes).expect("text"), expected);

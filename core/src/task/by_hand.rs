@@ -87,6 +87,33 @@ pub(super) fn nothing_labeled(summary: &ReadSummary) -> DataError {
     DataError::NothingUsable { num_rows: summary.num_bad_rows, row, reason }
 }
 
+/// Checks that rows have two of these labels at least, by the ids of those that they have; `num_rows` is how many a message counts. Where
+/// some rows wait for their label, the others may all have the same, also of a model that knows more.
+///
+/// # Errors
+/// When none of the training rows has a label yet, or all rows have one label.
+pub(super) fn check_labels_to_train(
+    summary: &ReadSummary,
+    labels: &[String],
+    mut ids: impl Iterator<Item = usize>,
+    has_training: bool,
+    num_rows: usize,
+) -> Result<(), DataError> {
+    let waits_for_labels = summary.num_unlabeled > 0;
+    if waits_for_labels && !has_training {
+        return Err(nothing_labeled(summary));
+    }
+    let only = ids.next().filter(|first| waits_for_labels && ids.all(|id| id == *first));
+    let label = match labels {
+        [label] => Some(label),
+        labels => only.and_then(|only| labels.get(only)),
+    };
+    match label {
+        Some(label) => Err(DataError::OneClass { label: label.clone(), num_rows }),
+        None => Ok(()),
+    }
+}
+
 /// A number for each of these names, in the order in which labels are numbered.
 pub(super) fn number_names(names: &[&str]) -> Vec<usize> {
     let distinct: BTreeSet<&str> = names.iter().copied().collect();

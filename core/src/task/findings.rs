@@ -75,6 +75,7 @@ impl FindingSearch {
                 let advice = report.advice.iter().map(|advice| of_classes(advice, Vec::new()));
                 Findings {
                     num_rows: rows.num_rows(),
+                    labels: rows.label_rows(),
                     findings: advice.collect(),
                     not_applied: OF_TEXTS.into_iter().chain([FindingKind::TooLong]).map(not).collect(),
                     ..Findings::default()

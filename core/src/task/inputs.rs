@@ -117,8 +117,9 @@ mod tests {
 
     fn read(bytes: &[u8]) -> InputTable {
         let labels = ["no".to_owned(), "yes".to_owned()];
-        let answers = Task::SequenceClassification.answers().expect("it labels");
-        let Inputs::Rows { file, choose } = &answers.inputs else { panic!("it reads texts") };
+        let Inputs::Rows { file, choose } = &Task::SequenceClassification.answers().inputs else {
+            panic!("it reads texts")
+        };
         read_inputs(("x.jsonl", bytes), &TrainedRead::default(), &labels, file, *choose).expect("texts")
     }
 

@@ -90,7 +90,7 @@ impl LabelErrorRows {
     pub fn choose(rows: &dyn TaskRows, has_own_file: [bool; 2], (num_folds, seed): (usize, u64)) -> Option<Self> {
         let (mut places, mut ids, mut labels) = (Vec::new(), Vec::new(), Vec::new());
         for split in Split::ALL {
-            let file = file_of(split, has_own_file);
+            let file = split.usual_file(has_own_file);
             for (index, label) in rows.label_ids(split)?.into_iter().enumerate() {
                 places.push((split, index));
                 ids.push((file, rows.row_number(split, index)));
@@ -194,7 +194,7 @@ pub fn label_errors_of_run(
 ) -> Option<LabelErrors> {
     let (mut places, mut labels, mut probabilities) = (Vec::new(), Vec::new(), Vec::new());
     for (split, predictions) in held_out {
-        let file = file_of(*split, has_own_file);
+        let file = split.usual_file(has_own_file);
         for (index, (row, label, given)) in label_probabilities(predictions)?.into_iter().enumerate() {
             places.push((file, row, *split, Some(index)));
             labels.push(label);
@@ -217,15 +217,6 @@ fn label_probabilities(rows: &RowPredictions) -> Option<Vec<(usize, usize, &[f32
             Some(rows.iter().map(|row| (row.row, row.label, row.probabilities.as_slice())).collect())
         }
         _ => None,
-    }
-}
-
-/// The file that rows of a split come from.
-fn file_of(split: Split, [has_valid, has_test]: [bool; 2]) -> Split {
-    match split {
-        Split::Valid if has_valid => Split::Valid,
-        Split::Test if has_test => Split::Test,
-        _ => Split::Train,
     }
 }
 

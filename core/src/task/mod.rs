@@ -199,11 +199,11 @@ macro_rules! define_rooms {
                 }
             }
 
-            /// How its inputs are read and its answers written; `None` of a task whose models are not asked about a file.
+            /// How its inputs are read and its answers written.
             #[must_use]
-            pub fn answers(self) -> Option<&'static Answers> {
+            pub fn answers(self) -> &'static Answers {
                 match self {
-                    $(Self::$variant => $room::ANSWERS.as_ref(),)*
+                    $(Self::$variant => &$room::ANSWERS,)*
                 }
             }
 

@@ -12,7 +12,7 @@ use super::{
     AddedRows, DataReport, Evaluation, Prediction, PromptRow, RowPredictions, Task, TaskError, TaskModel, several,
 };
 use crate::config::{ReadOptions, RunConfig};
-use crate::data::findings::FindingRows;
+use crate::data::findings::{FindingRows, LabelRows};
 use crate::data::{Augmented, DataFiles, HostBatch, Outputs, Split, UnlabeledRow};
 
 /// What rows are read for.
@@ -125,6 +125,12 @@ pub trait TaskData: Debug {
     /// The rows as findings are sought in them ([`FindingSearch`](super::FindingSearch)); `None` where rows are no texts.
     fn finding_rows(&self) -> Option<&dyn FindingRows> {
         None
+    }
+
+    /// The labels with their rows, the most frequent first, where rows are no texts and have one each; those of texts are counted in their
+    /// [`Self::finding_rows`].
+    fn label_rows(&self) -> Vec<LabelRows> {
+        Vec::new()
     }
 
     /// The texts of the training rows that a person's own text is compared with, each once, with the number of its row;

@@ -76,8 +76,11 @@ pub fn texts_to_swap(rows: &RowPredictions) -> Vec<TaskInput> {
 /// The answer that a prediction is; `None` where it is not one label.
 #[must_use]
 pub fn label_answer(prediction: &Prediction) -> Option<LabelAnswer<'_>> {
-    let Prediction::SequenceClassification(own) = prediction else { return None };
-    let all = own.probabilities.as_slice();
+    let all = match prediction {
+        Prediction::SequenceClassification(own) => own.probabilities.as_slice(),
+        Prediction::ImageClassification(own) => own.probabilities.as_slice(),
+        _ => return None,
+    };
     let higher = |best: usize, index: usize| if all[index] > all[best] { index } else { best };
     Some(((0..all.len()).fold(0, higher), all))
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evaluation, EvaluationDetail, Measure, RowPredictions};
-use crate::data::{HostBatch, HostTargets, Outputs};
+use super::{Evaluation, EvaluationDetail, Measure, RowPredictions, TaskRows};
+use crate::data::{HostBatch, HostTargets, Outputs, Split};
 use crate::metrics::{RowSums, TOKEN_FIGURES, TokenAccumulator, add_intervals};
 
 /// How well the tokens of a row were predicted.
@@ -39,8 +39,14 @@ pub(super) struct TokenMeasure {
 }
 
 impl TokenMeasure {
+    /// Nothing yet of a split.
+    pub(super) fn of_split(rows: &dyn TaskRows, split: Split, detail: Detail) -> Self {
+        let num_rows = rows.num_rows()[split.index()];
+        Self::new((0..num_rows).map(|index| rows.row_number(split, index)).collect(), detail)
+    }
+
     /// Nothing yet. `numbers` are those of the rows of the split in their file.
-    pub(super) fn new(numbers: Vec<usize>, detail: Detail) -> Self {
+    fn new(numbers: Vec<usize>, detail: Detail) -> Self {
         Self { numbers, rows: BTreeMap::new(), num_rows: 0, is_in_full: false, detail }
     }
 }

@@ -66,10 +66,7 @@ impl Uncertainty {
             let unsure = self.of_several(&answer.probabilities, &answer.thresholds);
             return Some((unsure, &answer.probabilities));
         }
-        let probabilities = match answer {
-            Prediction::ImageClassification(answer) => answer.probabilities.as_slice(),
-            answer => label_answer(answer)?.1,
-        };
+        let (_, probabilities) = label_answer(answer)?;
         Some((self.of(probabilities), probabilities))
     }
 

@@ -38,8 +38,7 @@ impl Vectors {
 impl Features {
     /// Of these rows, none of which was met.
     pub(super) fn new(rows: &dyn TaskRows) -> Self {
-        let of = |split: Split| Vectors { num_rows: rows.lengths(split).len(), ..Vectors::default() };
-        Self { splits: [Split::Train, Split::Valid, Split::Test].map(of) }
+        Self { splits: rows.num_rows().map(|num_rows| Vectors { num_rows, ..Vectors::default() }) }
     }
 
     /// Whether all rows at `indices` of a split were met before: then nothing asks for their inputs.

@@ -105,7 +105,7 @@ impl Trainer {
             self.events.push_back(TrainEvent::Phase { phase: Phase::FirstStep });
             return Ok(());
         }
-        // Within an epoch the losses since the last reading wait still: a run that ends here is saved at its end.
+        // A run that stops early within an epoch gets no checkpoint here: losses still wait to be read, and it is saved when it ends.
         if self.is_epoch_end() || !self.patience_is_over() {
             self.events.push_back(TrainEvent::CheckpointDue { step });
         }

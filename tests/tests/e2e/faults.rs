@@ -7,6 +7,7 @@ use hone_core::session::protocol::{Command, NamedBlob};
 use hone_core::splitmix64::SplitMix64;
 use hone_core::task::TaskInput;
 use hone_tests::browser::WebGpu;
+use hone_tests::page_scripts::before_workers;
 use serde_json::json;
 
 use crate::device_loss::{ask, kill_worker, rehearse};
@@ -334,7 +335,7 @@ fn what_is_kept_is_damaged(site: &Site) {
     busy_disk(site, "mend each step");
     busy_disk(site, "mend the projects");
     // From now on the clock of each worker stands a year back.
-    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": CLOCK_BACK }));
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": before_workers(CLOCK_BACK) }));
     reload(site);
     browser.wait_for("open-run", READ_SECS);
 
@@ -368,10 +369,8 @@ fn what_is_kept_is_damaged(site: &Site) {
     assert!(message.contains("is not in the browser's storage any more"), "{message}");
 }
 
-/// Sets the clock of the page's workers back, whose script the page makes.
-const CLOCK_BACK: &str = "(() => { const make = URL.createObjectURL; \
-    URL.createObjectURL = (blob) => make.call(URL, blob.type !== 'text/javascript' ? blob : \
-        new Blob(['{ const now = Date.now; Date.now = () => now() - 3e10; }', blob], { type: blob.type })); })();";
+/// Sets the clock of a worker back.
+const CLOCK_BACK: &str = "{ const now = Date.now; Date.now = () => now() - 3e10; }";
 
 /// A worker of another version; then one that can't fetch at first what it loads later, and has no place to keep anything.
 fn less_than_a_browser_has(site: &Site) {

@@ -2,7 +2,7 @@
 //! of.
 
 use hone_core::event::TrainEvent;
-use hone_core::report::{LogEntry, read_log};
+use hone_core::report::{LogEntry, LogLine, read_log};
 use hone_tests::browser::WebGpu;
 use hone_tests::rows;
 use serde_json::{Value, json};
@@ -256,8 +256,16 @@ fn check_log(site: &Site) {
     let (lines, num_unread) = read_log(&saved("export-log", "run_log.jsonl"));
     assert!(num_unread == 0 && matches!(lines[0].entry, LogEntry::Began(_)), "{num_unread} of {lines:?}");
     let losses = lines.iter().filter(|line| matches!(line.entry, LogEntry::Event(TrainEvent::Step { .. }))).count();
-    let measured = lines.iter().filter(|line| matches!(line.entry, LogEntry::Measured(_))).count();
-    assert!(losses > 0 && measured > 0, "{lines:?}");
+    let end = lines.iter().rfind(|line| matches!(line.entry, LogEntry::Event(TrainEvent::Finished { .. })));
+    let end = end.expect("the run is over");
+    let mut after = lines.iter().filter(|line| match &line.entry {
+        LogEntry::Measured(measured) => !measured.before_training,
+        LogEntry::Examined(_) => true,
+        LogEntry::Began(_) | LogEntry::Event(_) => false,
+    });
+    let is_of_end = |line: &LogLine| line.step == end.step && (line.elapsed_secs - end.elapsed_secs).abs() < 1e-6;
+    assert!(after.clone().any(|line| matches!(line.entry, LogEntry::Measured(_))) && losses > 0, "{lines:?}");
+    assert!(end.step > 0 && after.all(is_of_end), "{lines:?}");
     let curves = saved("export-events", ".tfevents");
     let has = |text: &str| curves.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(["brain.Event:2", "train/loss", "eval/accuracy", "test/accuracy"].into_iter().all(has));

@@ -268,6 +268,7 @@ fn label_images(site: &Site) {
     press(site, "label-box", "2");
     wait_for_text(site, "num-unlabeled", "1 image has no label");
     wait_for_text(site, "labeling-counts", "green7");
+    assert!(browser.text("labeling-counts").contains("ClassImages"), "{}", browser.text("labeling-counts"));
     click_when_ready(site, "labeling-undo");
     wait_for_text(site, "num-unlabeled", "2 images have no label");
     wait_for_text(site, "labeling-place", "1 of 2");

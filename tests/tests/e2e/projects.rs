@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use hone_tests::browser::WebGpu;
+use hone_tests::page_scripts::before_workers;
 use serde_json::json;
 
 use crate::axe;
@@ -23,10 +24,8 @@ const PRIVATE_RUNS: &str = "const done = arguments[arguments.length - 1]; (async
     for await (const name of runs.keys()) names.push(name); \
     return names; })().then(done, error => done(String(error)))";
 
-/// Takes the private files out of the page's workers, whose script the page makes.
-const TAKE_FILES_OUT: &str = "(() => { const make = URL.createObjectURL; \
-    URL.createObjectURL = (blob) => make.call(URL, blob.type !== 'text/javascript' ? blob : \
-        new Blob(['delete StorageManager.prototype.getDirectory;', blob], { type: blob.type })); })();";
+/// Takes the private files out of a worker.
+const TAKE_FILES_OUT: &str = "delete StorageManager.prototype.getDirectory";
 
 /// Another tab that has the project open that is opened here next.
 const HOLD: &str = "navigator.locks.request('hone-project-' + localStorage.getItem('hone-project'), \
@@ -146,7 +145,7 @@ fn a_project_is_there_again_before_any_run() {
 fn without_private_files_a_run_goes_on_from_the_database() {
     let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
     let browser = &site.browser;
-    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": TAKE_FILES_OUT }));
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": before_workers(TAKE_FILES_OUT) }));
     site.reload();
     site.load_tiny();
     site.load_rows(60);

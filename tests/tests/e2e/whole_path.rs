@@ -14,6 +14,7 @@ use hone_tests::{paths, rows};
 
 use crate::axe;
 use crate::device_loss::wait_for_loss;
+use crate::kept_run::reload;
 use crate::site::{READ_SECS, Site, check_losses};
 
 /// Largest difference of a probability between page and native. The page shows them to four digits.
@@ -208,23 +209,38 @@ fn run() -> RunConfig {
     RunConfig { max_seq_length: 32, ..RunConfig::default() }
 }
 
+/// Pauses the run and waits until the page says that it is saved at its step; returns how many steps are done.
+fn pause(site: &Site) -> String {
+    site.browser.click("pause");
+    let held = "const step = document.querySelector('[data-testid=step-count]')?.textContent.split(' ')[0]; \
+        return document.querySelector('[data-testid=phase]')?.textContent === `Paused at step ${step}; saved`";
+    site.browser.wait_until("the run is held and saved", READ_SECS, held, Vec::new());
+    site.browser.text("step-count")
+}
+
 #[test]
 fn pausing_and_stopping_work() {
     let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
     let browser = &site.browser;
     site.load_tiny();
     site.load_rows(ROWS);
-    site.set_recipe(&[("num_train_epochs", "40"), ("batch_size", "16"), ("learning_rate", "1e-4")]);
+    site.set_recipe(&[("num_train_epochs", "400"), ("batch_size", "16"), ("learning_rate", "1e-4")]);
     site.start();
-    browser.click("pause");
-    let held = "return document.querySelector('[data-testid=phase]')?.textContent === 'Paused'";
-    browser.wait_until("the run is held", READ_SECS, held, Vec::new());
-    let step = browser.text("step-count");
+    let step = pause(&site);
     std::thread::sleep(std::time::Duration::from_secs(2));
     assert_eq!(browser.text("step-count"), step, "a held run stays where it is");
     browser.click("resume");
     let moved = "return document.querySelector('[data-testid=step-count]')?.textContent !== arguments[0]";
     browser.wait_until("the run goes on", READ_SECS, moved, vec![step.into()]);
+
+    // A tab that is closed then costs no step.
+    let step = pause(&site);
+    reload(&site);
+    browser.wait_for("open-run", READ_SECS);
+    let offered = browser.text("saved-run");
+    assert!(offered.contains(&format!("Step {step} was saved")), "{step}: {offered}");
+    browser.click("open-run");
+    browser.wait_for("pause", READ_SECS);
     browser.click("stop");
     browser.wait_for("run-finished", READ_SECS);
     assert!(browser.text("phase").contains("Stopped"), "{}", browser.text("phase"));

@@ -38,10 +38,7 @@ impl Store {
         if matches!(layout, Some(LabelLayout::Columns { .. })) {
             return BTreeSet::new();
         }
-        let of_table =
-            || self.row_source().and_then(|source| Some(source.columns.get(source.label_column()?)?.0.clone()));
-        let column = if self.rows_are_images() { Some(self.image_label_column()) } else { of_table() };
-        let Some(column) = column else { return BTreeSet::new() };
+        let Some(column) = self.label_column() else { return BTreeSet::new() };
         self.data.read.with(|read| {
             let mut labels = labels_in_edits(&read.edits, &column, layout.as_ref());
             labels.retain(|label| !read.merge_labels.contains_key(label));

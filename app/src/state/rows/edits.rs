@@ -38,21 +38,32 @@ pub(crate) fn set_cells(source: &RowSource, row: &RowView, values: &[String]) ->
 }
 
 impl Store {
-    /// Makes edits of rows; all of them are one step.
+    /// Makes edits of rows; all of them are one step. Where they are not made, the reason stands beside the rows.
     pub(crate) fn edit_rows(self, edits: Vec<RowEdit>) {
+        if let Err(reason) = self.try_edit_rows(edits) {
+            self.rows.note.set(Some(reason));
+        }
+    }
+
+    /// Makes edits of rows; all of them are one step.
+    ///
+    /// # Errors
+    /// When they are not made: the reason, for the person.
+    pub(in super::super) fn try_edit_rows(self, edits: Vec<RowEdit>) -> Result<(), String> {
         if edits.is_empty() {
-            return;
+            return Ok(());
         }
         if !untrack(|| self.can_edit_rows()) {
-            return self.rows.note.set(Some(NO_EDITS.into()));
+            return Err(NO_EDITS.into());
         }
         if let Some(refusal) = untrack(|| self.refuse_labels(&edits)) {
-            return self.rows.note.set(Some(refusal));
+            return Err(refusal);
         }
         self.rows.note.set(untrack(|| self.draws_anew(&edits)).then(|| DRAWN_ANEW.into()));
         self.edit(None, || self.data.read.update(|read| read.edits.log.extend(edits)));
         self.rows.selected.update(HashSet::clear);
         self.ask_rows();
+        Ok(())
     }
 
     /// Whether other rows are drawn for validation and test after these edits.

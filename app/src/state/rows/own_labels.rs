@@ -62,12 +62,16 @@ fn find_unlabeled<'e>(edits: &'e [RowEdit], column: &str) -> Option<&'e str> {
 
 impl Store {
     /// Why edits of labels are not made; `None` where they can be.
-    pub(in crate::state) fn refuse_labels(self, edits: &[RowEdit]) -> Option<String> {
+    pub(super) fn refuse_labels(self, edits: &[RowEdit]) -> Option<String> {
         let column = self.label_column()?;
         if self.rows_are_images()
             && let Some(label) = find_unlabeled(edits, &column)
         {
             return Some(no_class(label));
+        }
+        // Training rows may have any label.
+        if edits.iter().all(|edit| edit.rows().0 == Split::Train) {
+            return None;
         }
         let trained = self.data.report.with(|report| tasks::labels_with_rows(report.as_deref()?))?;
         let layout = self.label_layout();

@@ -198,6 +198,19 @@ fn a_failed_checkpoint_is_remembered_until_one_is_written() {
 }
 
 #[test]
+fn a_held_run_says_at_which_step_and_whether_that_is_saved() {
+    let mut run = running();
+    feed(&mut run, 1.0, progress(12));
+    run.apply(Input::Checkpoint { step: Some(10), error: None });
+    run.apply(Input::Held);
+    assert_eq!(run.paused_words(), "Paused at step 12", "what was saved is older");
+    run.apply(Input::Checkpoint { step: Some(12), error: Some("disk full") });
+    assert_eq!((run.status, run.paused_words().as_str()), (Status::Paused, "Paused at step 12; not saved"));
+    run.apply(Input::Checkpoint { step: Some(12), error: None });
+    assert_eq!((run.status, run.paused_words().as_str()), (Status::Paused, "Paused at step 12; saved"));
+}
+
+#[test]
 fn a_run_whose_end_was_not_written_is_not_saved_whole() {
     let mut run = running();
     run.apply(Input::Checkpoint { step: Some(30), error: None });

@@ -2,17 +2,15 @@
 //! model, which is kept, trained, measured and exported as any other whose files are the person's own; or why not, and what to load first.
 
 use hone_core::checkpoint::{AdapterConfig, read_adapter_config, unzip_adapter};
-use hone_core::config::{ExportFormat, ModelSource};
+use hone_core::config::ModelSource;
 use hone_core::folder::Folder;
 use hone_core::hub::{ADAPTER_CONFIG, ADAPTER_FILES, ADAPTER_WEIGHTS, are_of_adapter};
-use hone_core::session::protocol::{Backend, ModelInfo, Problem, ProblemKind};
+use hone_core::session::protocol::{ModelInfo, Problem, ProblemKind};
 use hone_core::session::{Session, SessionError};
 
-use super::Worker;
-use super::room::check_room;
+use super::{Worker, merged_files};
 use crate::errors;
-use crate::kept::{NamedBytes, files_on_heap, to_folder};
-use crate::templates;
+use crate::kept::{NamedBytes, to_folder};
 
 /// Most bytes of a zip that is unpacked: it is copied into wasm memory.
 const MAX_ZIP_BYTES: u32 = 256 << 20;
@@ -68,26 +66,10 @@ impl Worker {
                 format!("the files of {}, the loaded model, are no longer in the browser's storage", source.name());
             return Err(errors::problem(ProblemKind::Storage, message, "load it again, then the adapter"));
         };
-        templates::load_for(&folder).await?;
-        let open = self.usable_device()?;
-        let (device, backend) = (open.device.clone(), open.report.backend);
-        if let Some(loaded) = &mut self.session {
-            loaded.release_built(); // room for the same model with the adapter; the next question builds it again
-        }
-        if backend == Backend::Cpu {
-            check_room(&folder)?;
-        }
-        let mut session = Session::new(device);
-        let notes = match put_on(&mut session, &source, folder, adapter, &settings) {
-            Ok(notes) => self.usable_device()?.settle().await.map(|()| notes),
-            Err(problem) => Err(problem),
-        };
-        let notes = self.trust(notes).await?;
-        let merged = session.stream_export(ExportFormat::Merged).await.map_err(|error| error.problem());
-        let files = match merged {
-            Ok(files) => files_on_heap(files).await,
-            Err(problem) => Err(problem),
-        };
+        let mut session = self.fresh_session(&folder).await?;
+        let notes = put_on(&mut session, &source, folder, adapter, &settings);
+        let notes = self.trust_loaded(notes).await?;
+        let files = merged_files(&mut session).await;
         let files = self.trust(files).await?;
         drop(session); // room for the model that is made of it
         let source = ModelSource::Local { name: name_of_both(source.name(), name) };
@@ -144,7 +126,8 @@ fn name_of_both(base: &str, adapter: Option<&str>) -> String {
     format!("{base}-with-{adapter}")
 }
 
-/// What an adapter is called: its folder, or its zip without the ending; single files have no name in common.
+/// What an adapter or a model is called: its folder (`folder/config.json`), or its zip without the ending; single files have no name in
+/// common.
 pub(super) fn name_of(files: &[NamedBytes]) -> Option<&str> {
     let (path, _) = files.first()?;
     match path.rsplit_once('.') {

@@ -52,9 +52,7 @@ impl Worker {
     }
 
     pub(super) async fn find_label_errors(&mut self, num_folds: Option<usize>) -> Result<Reply, Problem> {
-        self.ready()?;
-        let session = self.session.as_mut().ok_or_else(errors::no_model)?;
-        let (macrotask, mailbox) = (&self.macrotask, &*self.mailbox);
+        let (session, macrotask, mailbox) = self.ready_to_learn()?;
         let show = async |done: usize, total: usize| goes_on(macrotask, mailbox, done, total).await;
         let found = match num_folds {
             Some(num_folds) => session.label_errors(num_folds, show).await.map(|found| found.map(|(found, _)| found)),
@@ -101,9 +99,9 @@ impl Worker {
     }
 
     /// The session, on a device without faults, beside what lets messages in.
-    fn ready_to_learn(&mut self) -> Result<(&Session, &Macrotask, &Mailbox), Problem> {
+    fn ready_to_learn(&mut self) -> Result<(&mut Session, &Macrotask, &Mailbox), Problem> {
         self.ready()?;
-        let session = self.session.as_ref().ok_or_else(errors::no_model)?;
+        let session = self.session.as_mut().ok_or_else(errors::no_model)?;
         Ok((session, &self.macrotask, &*self.mailbox))
     }
 

@@ -247,11 +247,7 @@ impl Worker {
             Some(part) => session.labels_of_part(part).to_vec(),
             None => session.labels().to_vec(),
         };
-        let answers = task.answers().ok_or_else(|| {
-            let message = format!("a model that {} is not asked in this way", task.spec().does);
-            errors::problem(ProblemKind::Config, message, "choose a model that answers inputs")
-        })?;
-        Ok((answers, labels))
+        Ok((task.answers(), labels))
     }
 
     async fn open_inputs(

@@ -143,13 +143,14 @@ impl Worker {
         };
         let reply = Reply::Opened { opened: Box::new(opened) };
         self.data = Some(data);
+        let state = found.state().clone();
+        let last_secs = lines.last().map_or(state.elapsed_secs, |line| line.elapsed_secs);
         let event = |Line { elapsed_secs, event }| FromWorker::Event { run: id, elapsed_secs, event };
         self.after_reply.extend(lines.into_iter().map(event));
-        let state = found.state().clone();
         let written = FromWorker::CheckpointWritten { step: state.step, is_gone: false, problem: None };
         self.after_reply.push(written);
         if state.is_finished {
-            self.record.end(journal.to_bytes());
+            self.record.end(journal.to_bytes(), (last_secs, state.step));
         } else {
             self.run = Some(Run::reopened(id, &state, journal, found.into_folder(), lock));
         }

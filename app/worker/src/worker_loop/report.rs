@@ -29,6 +29,8 @@ struct RecordedRun {
     data: Vec<DataSummary>,
     /// The journal of the run, once it is over.
     events: Vec<u8>,
+    /// When it was over: seconds since it began, pauses not counted, and optimizer steps taken.
+    end: (f64, u32),
     tuned: Vec<MeasuredSplit>,
 }
 
@@ -44,13 +46,13 @@ impl RunRecord {
         // What was measured while another run was loaded is of that run's rows.
         self.base.retain(|(_, is_of_run)| !is_of_run);
         let (job, data) = (job.clone(), self.read.clone());
-        self.run = Some(RecordedRun { job, data, events: Vec::new(), tuned: Vec::new() });
+        self.run = Some(RecordedRun { job, data, events: Vec::new(), end: (0.0, 0), tuned: Vec::new() });
     }
 
-    /// The run is over, and said all this.
-    pub(super) fn end(&mut self, events: Vec<u8>) {
+    /// The run is over, and said all this; `end` is its last second, pauses not counted, and its last step.
+    pub(super) fn end(&mut self, events: Vec<u8>, end: (f64, u32)) {
         if let Some(run) = &mut self.run {
-            run.events = events;
+            (run.events, run.end) = (events, end);
         }
     }
 
@@ -87,8 +89,12 @@ impl Worker {
         let device = self.device.as_ref().map(|device| device.report.name.clone()).unwrap_or_default();
         let recorded = protocol::RecordedRun { job: run.job.to_json(), device, data: run.data.clone() };
         let mut lines = run.events.clone();
-        for measured in self.record.base.iter().map(|(measured, _)| measured).chain(&run.tuned) {
-            let line = MeasuredLine { elapsed_secs: 0.0, step: 0, measured };
+        // While a run goes on nothing is measured by request: that was done before it began, or after its end.
+        let base = self.record.base.iter();
+        let base = base.map(|(measured, is_after)| (if *is_after { run.end } else { (0.0, 0) }, measured));
+        let tuned = run.tuned.iter().map(|measured| (run.end, measured));
+        for ((elapsed_secs, step), measured) in base.chain(tuned) {
+            let line = MeasuredLine { elapsed_secs, step, measured };
             lines.extend(serde_json::to_vec(&line).expect("figures are plain values"));
             lines.push(b'\n');
         }

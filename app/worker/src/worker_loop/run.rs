@@ -155,10 +155,23 @@ impl Worker {
         let is_between_steps = self.session.as_ref().is_some_and(Session::is_between_steps);
         let is_due = !is_last && run.pace.is_due(&event, is_between_steps, elapsed_secs);
         post(&FromWorker::Event { run: run.id, elapsed_secs, event }, Vec::new());
-        let saved = match is_due {
-            true => self.save(&mut run, false).await,
-            false => Ok(()),
-        };
+        match is_due {
+            true => self.save_unfinished(run).await,
+            false => self.run = Some(run),
+        }
+    }
+
+    /// Saves the run that is held, once the page knows that it is: a person may close the tab now. A run without a step since it was
+    /// last saved, or since it began, has nothing to save.
+    pub(super) async fn save_held(&mut self) {
+        if let Some(run) = self.run.take_if(|run| run.paused && run.step > 0) {
+            self.save_unfinished(run).await;
+        }
+    }
+
+    /// Saves a run that is not over, and puts it back; where the device failed meanwhile, the run fails.
+    async fn save_unfinished(&mut self, mut run: Run) {
+        let saved = self.save(&mut run, false).await;
         self.run = Some(run);
         if let Err(problem) = saved {
             self.fail(problem); // what was saved before stays
@@ -176,7 +189,7 @@ impl Worker {
             let (problem, lacks_memory) = (error.problem(), self.lacks_memory());
             return post(&FromWorker::Failed { run: Some(run.id), problem, lacks_memory }, Vec::new());
         }
-        self.record.end(run.journal.to_bytes());
+        self.record.end(run.journal.to_bytes(), (elapsed_secs, run.step));
         post(&FromWorker::Event { run: run.id, elapsed_secs, event }, Vec::new());
         if let Err(problem) = self.save(&mut run, true).await {
             post(&not_written(run.step, problem), Vec::new());

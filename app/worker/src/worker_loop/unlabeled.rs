@@ -34,8 +34,7 @@ impl Worker {
         let table = self.open_rows(source, Some(edits))?;
         let rows = table.unlabeled();
         let labels = table.window(&RowQuery { wants_labels: true, ..RowQuery::default() }).labels.unwrap_or_default();
-        let is_by_model = self.parts.is_none()
-            && self.session.as_ref().is_some_and(|session| knows_labels(session, HeadKind::Sequence));
+        let is_by_model = self.ranks_by_model(HeadKind::Sequence);
         let chosen = UnlabeledRows::choose(rows, seed, is_by_model);
         if !is_by_model {
             return Ok(Reply::Ranked { ranked: Box::new(RankedRows { labels, ..chosen.as_they_are() }) });
@@ -52,8 +51,7 @@ impl Worker {
     /// The same of images, with the labels that the page knows already left out.
     async fn rank_images(&mut self, by: Uncertainty, seed: u64) -> Result<Reply, Problem> {
         let rows = self.data_rows().map(|rows| rows.unlabeled_images()).unwrap_or_default();
-        let is_by_model =
-            self.parts.is_none() && self.session.as_ref().is_some_and(|session| knows_labels(session, HeadKind::Image));
+        let is_by_model = self.ranks_by_model(HeadKind::Image);
         let chosen = UnlabeledRows::choose(rows, seed, is_by_model);
         if !is_by_model {
             return Ok(Reply::Ranked { ranked: Box::new(chosen.as_they_are()) });
@@ -73,6 +71,11 @@ impl Worker {
         }
         let ranked = chosen.by_answers(&predictions, self.ready_labels()?, by, None);
         Ok(Reply::Ranked { ranked: Box::new(ranked) })
+    }
+
+    /// Whether a model that knows the labels ranks the rows.
+    fn ranks_by_model(&self, head: HeadKind) -> bool {
+        self.parts.is_none() && self.session.as_ref().is_some_and(|session| knows_labels(session, head))
     }
 
     /// Images of the training file with their bytes; of one that can't be taken out of it none, which no model reads.

@@ -99,10 +99,18 @@ fn an_adapter_says_what_it_is_and_which_base_it_names() {
         assert_eq!(adapter.other_base(Some(same)), None, "{same}");
     }
     for other in [Some("openai-community/gpt2"), Some(""), None] {
-        assert_eq!(adapter.other_base(other), Some("distilbert/distilgpt2"), "{other:?}");
+        assert_eq!(adapter.other_base(other).as_deref(), Some("distilbert/distilgpt2"), "{other:?}");
     }
     let nameless = read(&with(json!({"base_model_name_or_path": null}))).expect("it is LoRA");
     assert_eq!(nameless.other_base(None), None);
+}
+
+#[test]
+fn a_long_base_is_known_by_its_end_and_shown_by_its_beginning() {
+    let path = format!("/{}/distilgpt2", "folder/".repeat(30).trim_end_matches('/'));
+    let adapter = read(&with(json!({"base_model_name_or_path": &path}))).expect("it is LoRA");
+    assert_eq!(adapter.other_base(Some("distilbert/distilgpt2")), None);
+    assert_eq!(adapter.other_base(Some("openai-community/gpt2")).as_deref(), Some(&path[..120]));
 }
 
 #[test]

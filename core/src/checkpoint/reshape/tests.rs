@@ -402,3 +402,53 @@ fn what_is_added_has_a_limit_that_is_known_before() {
     let error = check_size(&model.config, &file, &[2], usize::MAX, &rows).expect_err("too much").to_string();
     assert!(error.starts_with("add_layers: would add") && error.ends_with("4096 MiB can be added"), "{error}");
 }
+
+/// A plan is made of the model as it was changed, with the head of its task: what is fresh counts as what was loaded does.
+#[cfg(feature = "cpu")]
+#[test]
+fn a_plan_counts_fresh_layers_tokens_and_heads_as_a_built_model_has_them() {
+    use burn::module::Module;
+    use burn::tensor::Device;
+
+    use crate::config::{Freeze, LoraConfig, Method, Pooling, RunConfig};
+    use crate::plan::{BatchShape, Batches, Inputs, Kernels, predict};
+
+    type Case = (fn(Dtype) -> Folder, &'static [&'static str], HeadKind, u64);
+    // A head that no file holds, one that comes with the file, and one with a table of its own; parameters of a layer and of a token.
+    let cases: [Case; 3] = [
+        (bert, &["worlds"], HeadKind::Token, 600 + 8),
+        (bert, &["worlds"], HeadKind::MaskedLm, 600 + 8 + 1),
+        (llama, &["hihi", "hih", "ihi"], HeadKind::CausalLm, 656 + 2 * 8),
+    ];
+    let device = Device::flex().autodiff();
+    let batches = Batches::alike(BatchShape { rows: 2, seq: 4, target_seq: 0, scored: 2 }, 1);
+    // Parameters that are trained, after the plan and the model were found to agree on them.
+    let trained = |model: &PretrainedModel, head: HeadKind, method: Method| {
+        let lora = LoraConfig { target_modules: vec![LoraConfig::ALL_LINEAR.to_owned()], ..LoraConfig::default() };
+        let run = RunConfig { method, lora, ..RunConfig::default() };
+        let config = model.config.with_head(head).expect("the architecture has it");
+        let (mut built, _) = model.build(head, Pooling::Cls, 3, 1, &device).expect("it can be built");
+        let shape = built.plan_shape(&config, 3);
+        let (kernels, num_threads, file_bytes, keeps_states) = (Kernels::Own, 1, 0, false);
+        let inputs = Inputs { shape: &shape, batches: &batches, kernels, num_threads, file_bytes, keeps_states };
+        let plan = predict(&inputs, &run);
+        if method == Method::Lora {
+            built.add_lora(config.key_map(), &run.lora, &run.lora.target_modules, &mut Init::new(2), &device);
+        }
+        let built = built.frozen_for(method, Freeze::None);
+        let [trained, all] = [built.num_trained(), built.num_params()].map(|count| count as u64);
+        assert_eq!((plan.num_trained, plan.memory.weights), (trained, 4 * all), "{head:?} {method:?}");
+        assert_eq!((plan.memory.gradients, plan.memory.optimizer), (4 * trained, 8 * trained), "{head:?} {method:?}");
+        trained
+    };
+    for (folder, words, head, fresh) in cases {
+        let before = open(folder(Dtype::F32));
+        let (after, _) = changed(folder(Dtype::F32), &changes(&[], 1, words));
+        let more = |method| trained(&after, head, method) - trained(&before, head, method);
+        assert_eq!(more(Method::Full), fresh, "{head:?}");
+        assert!(more(Method::Lora) > 0, "{head:?}: adapters of the fresh layer");
+        for method in [Method::LastLayers(2), Method::Head] {
+            assert!(more(method) < fresh, "{head:?} {method:?}: as many layers, of whatever the model has");
+        }
+    }
+}

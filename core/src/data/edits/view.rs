@@ -200,11 +200,7 @@ impl RowTable {
             (row.split, row.num_tokens) = (None, None);
         }
         for split in Split::ALL {
-            let usual = match split {
-                Split::Valid if has_own_file[0] => Split::Valid,
-                Split::Test if has_own_file[1] => Split::Test,
-                _ => Split::Train,
-            };
+            let usual = split.usual_file(has_own_file);
             for &(number, num_tokens) in &places[split.index()] {
                 let is_it = |row: &FileRow| {
                     row.split.is_none() && row.moved.map_or(row.id.file == usual, |moved| moved == split)

@@ -209,6 +209,18 @@ pub enum Severity {
     Serious,
 }
 
+impl Severity {
+    /// In a word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Serious => "serious",
+        }
+    }
+}
+
 /// The one thing that would mend a finding. Rows are those of its groups, by split and index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
@@ -342,6 +354,14 @@ pub struct LabelRows {
     pub label: String,
     /// Rows of training, validation and test.
     pub counts: [usize; 3],
+}
+
+/// Puts labels in the order of [`Findings::labels`]: the most frequent first, of equals by name.
+pub(crate) fn sort_by_rows(labels: &mut [LabelRows]) {
+    labels.sort_by(|a, b| {
+        let sum = |rows: &LabelRows| rows.counts.iter().sum::<usize>();
+        sum(b).cmp(&sum(a)).then_with(|| a.label.cmp(&b.label))
+    });
 }
 
 /// A language and its rows.

@@ -15,7 +15,7 @@ use super::personal::describe_personal;
 use super::repeats::{Repeats, find_repeats};
 use super::{
     Finding, FindingAction, FindingGroup, FindingKind, FindingRow, FindingRows, Findings, FoundRow, LabelKind,
-    LabelRows, LanguageRows, MAX_LOOKED_AT, NotApplied, Severity,
+    LabelRows, LanguageRows, MAX_LOOKED_AT, NotApplied, Severity, sort_by_rows,
 };
 use crate::config::TextCleaning;
 use crate::data::{Split, list_rows};
@@ -284,10 +284,7 @@ impl FindingScan {
         }
         let mut labels: Vec<LabelRows> =
             counts.into_iter().map(|(label, counts)| LabelRows { label, counts }).collect();
-        labels.sort_by(|a, b| {
-            let sum = |rows: &LabelRows| rows.counts.iter().sum::<usize>();
-            sum(b).cmp(&sum(a)).then_with(|| a.label.cmp(&b.label))
-        });
+        sort_by_rows(&mut labels);
         labels
     }
 

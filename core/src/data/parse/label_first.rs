@@ -10,33 +10,62 @@ const SAMPLE: usize = 50;
 /// What fastText writes before each label.
 const PREFIX: &str = "__label__";
 
-/// The table, if (nearly) every line starts with its labels.
+/// Takes a line apart into its cells; `None` where it is not laid out so.
+type SplitLine = fn(&str) -> Option<Vec<String>>;
+
+/// The table, if the lines start with their labels.
 pub(super) fn parse(text: &str, read: &ReadOptions) -> Option<Table> {
-    let trec = |line: &str| split(line).map(|(coarse, fine, rest)| [coarse, fine, rest].map(str::to_owned).to_vec());
-    parse_lines(text, read, &["label", "fine label", "text"], "LABEL:fine", &trec)
-        .or_else(|| parse_lines(text, read, &["label", "text"], PREFIX, &split_fast_text))
+    let is_asked = read.delimiter.is_some() || read.header_row.is_some();
+    if is_asked { None } else { parse_questions(text).or_else(|| parse_fast_text(text)) }
 }
 
-/// The table of lines that `split` takes apart into `columns`; `start` is what the others begin with.
-fn parse_lines(
-    text: &str,
-    read: &ReadOptions,
-    columns: &[&str],
-    start: &str,
-    split: &dyn Fn(&str) -> Option<Vec<String>>,
-) -> Option<Table> {
-    let lines = || text.split(['\n', '\r']).filter(|line| !line.trim().is_empty());
-    let is_asked = read.delimiter.is_some() || read.header_row.is_some();
-    if is_asked || !lines().take(SAMPLE).all(|line| split(line).is_some()) {
+/// The table of `LABEL:fine text`. Other texts have lines that start so, too: all of the first lines do here, and nearly all others.
+fn parse_questions(text: &str) -> Option<Table> {
+    let split_line: SplitLine =
+        |line| split(line).map(|(coarse, fine, rest)| [coarse, fine, rest].map(str::to_owned).to_vec());
+    let num_bad = lines(text).filter(|line| split(line).is_none()).count();
+    let num_good = lines(text).count() - num_bad;
+    if num_bad * 20 > num_good || !lines(text).take(SAMPLE).all(|line| split(line).is_some()) {
         return None;
     }
-    let (mut good, mut bad) = (0_usize, 0_usize);
-    for line in lines() {
-        if split(line).is_some() { good += 1 } else { bad += 1 }
-    }
-    if bad * 20 > good {
+    let fault = |_: &str| "the line does not start with LABEL:fine as the others do".to_owned();
+    Some(read_lines(text, &["label", "fine label", "text"], split_line, &fault))
+}
+
+/// The table of `__label__name text`. No other text has lines that start so: most of the first lines decide.
+fn parse_fast_text(text: &str) -> Option<Table> {
+    let sample: Vec<&str> = lines(text).take(SAMPLE).collect();
+    let num_good = sample.iter().filter(|line| split_fast_text(line).is_some()).count();
+    if 2 * num_good <= sample.len() || is_delimited(&sample) {
         return None;
     }
+    Some(read_lines(text, &["label", "text"], split_fast_text, &fault_of_fast_text))
+}
+
+/// Lines that are not blank.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split(['\n', '\r']).filter(|line| !line.trim().is_empty())
+}
+
+/// Whether lines are delimited text, whose first column holds such labels: a header stands above them, and its delimiter right behind
+/// most labels.
+fn is_delimited(sample: &[&str]) -> bool {
+    let Some((header, rows)) = sample.split_first().filter(|(header, _)| split_fast_text(header).is_none()) else {
+        return false;
+    };
+    let ends_label = |line: &str, delimiter: char| {
+        let label = line.trim_start().strip_prefix(PREFIX)?;
+        let behind = label[label.find([' ', '\t', delimiter])?..].strip_prefix(delimiter)?;
+        Some(!behind.starts_with(char::is_whitespace))
+    };
+    [',', ';', '|', '\t'].into_iter().any(|delimiter| {
+        let num_ended = rows.iter().filter(|line| ends_label(line, delimiter) == Some(true)).count();
+        header.contains(delimiter) && 2 * num_ended > rows.len()
+    })
+}
+
+/// The table of lines that `split_line` takes apart into `columns`; `fault` says what is wrong with one that it does not.
+fn read_lines(text: &str, columns: &[&str], split_line: SplitLine, fault: &dyn Fn(&str) -> String) -> Table {
     let columns = columns.iter().map(|&name| name.to_owned()).collect();
     let mut table = Table::new(Format::Csv, Some(' '), false, columns);
     let mut number = 0;
@@ -45,14 +74,23 @@ fn parse_lines(
         // A carriage return before the line feed is part of the line end; alone it is one.
         for line in line.strip_suffix('\r').unwrap_or(line).split('\r') {
             number += 1;
-            match split(line) {
+            match split_line(line) {
                 Some(cells) => table.rows.push(Row { number, cells, nested: Vec::new() }),
                 None if line.trim().is_empty() => {}
-                None => table.add_bad(number, format!("the line does not start with {start} as the others do")),
+                None => table.add_bad(number, fault(line)),
             }
         }
     }
-    Some(table)
+    table
+}
+
+/// What is wrong with a line that is not `__label__name text`.
+fn fault_of_fast_text(line: &str) -> String {
+    if line.trim_start().starts_with(PREFIX) {
+        format!("the line lacks the name of a label or the text: it has to be {PREFIX}name and a text")
+    } else {
+        format!("the line has no label: it does not start with {PREFIX} as the others do")
+    }
 }
 
 /// `ENTY:animal What …` to (`ENTY`, `ENTY:animal`, `What …`).
@@ -108,6 +146,29 @@ mod tests {
         assert_eq!(cells, [["ham", "see you, then"], ["spam|ad", "Buy now"], ["a|b", "x, y"]]);
         assert_eq!(table.rows[2].number, 4);
         assert_eq!(parse("__label__ham\n", &ReadOptions::default()), None, "no text");
+    }
+
+    #[test]
+    fn a_line_that_is_odd_is_a_bad_row_wherever_it_stands() {
+        let fine = "__label__ham see you, then\n__label__spam Buy now\n__label__ham, and so on\n";
+        for (text, number, reason) in [
+            (format!("see, you\n{fine}"), 1, "the line has no label: it does not start with __label__"),
+            (format!("{fine}\nBuy more\n"), 5, "the line has no label"),
+            (format!("{fine}__label__spam\n"), 4, "the line lacks the name of a label or the text"),
+        ] {
+            let table = parse(&text, &ReadOptions::default()).expect("the layout");
+            assert_eq!((table.columns.join(" "), table.rows.len(), table.num_bad_rows), ("label text".into(), 3, 1));
+            let bad = &table.bad_rows[0];
+            assert!(bad.row == number && bad.reason.starts_with(reason), "{text}: {bad:?}");
+        }
+        for text in ["a text\nanother\n__label__ham one\n", "a text\n__label__ham one\n"] {
+            assert_eq!(parse(text, &ReadOptions::default()), None, "most lines decide: {text}");
+        }
+        for delimiter in [",", ";", "\t"] {
+            let table =
+                format!("label{delimiter}text\n__label__a{delimiter}one text\n__label__b{delimiter}two texts\n");
+            assert_eq!(parse(&table, &ReadOptions::default()), None, "a header with a delimiter: {table}");
+        }
     }
 
     #[test]

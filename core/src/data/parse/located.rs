@@ -75,6 +75,9 @@ impl LocatedRows {
             return;
         }
         self.split = translations::split(&mut self.table);
+        if self.split.is_none() {
+            return;
+        }
         let good: HashSet<usize> = self.table.rows.iter().map(|row| row.number).collect();
         let spans = std::mem::take(&mut self.spans).into_iter();
         let (spans, bad): (Vec<_>, Vec<_>) = spans.partition(|(number, _)| good.contains(number));

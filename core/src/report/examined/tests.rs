@@ -117,6 +117,22 @@ fn a_log_holds_it_and_beside_a_model_no_texts_of_rows() {
 }
 
 #[test]
+fn what_was_added_says_what_it_is_of_and_stands_beside_what_the_run_has() {
+    let added =
+        |found: Examined| Examined::Added { of: "Of the model <b>, from eval.json".into(), found: Box::new(found) };
+    let (own, other) = (slices_of(30), added(slices_of(10)));
+    assert!(!own.is_replaced_by(&other) && !other.is_replaced_by(&other));
+    let html = of_model(&[&own, &other]);
+    let (_, below) = html.split_once("<h3>Of the model &lt;b&gt;, from eval.json</h3>").expect("it is marked");
+    assert!(html.contains("All 60 test rows: 50.0 %.") && below.contains("All 60 test rows: 83.3 %."), "{html}");
+    assert_eq!((of_rows(&[&other]), other.without_texts()), (String::new(), None), "it is nothing but slices");
+    for one in all() {
+        let (bare, of_added) = (one.without_texts(), added(one).without_texts());
+        assert_eq!(of_added, bare.map(added));
+    }
+}
+
+#[test]
 fn of_each_kind_the_newest_counts() {
     let (old, new) = (slices_of(30), slices_of(10));
     let Examined::Slices { split, report, notes, .. } = new.clone() else { panic!("they are slices") };

@@ -261,7 +261,7 @@ pub enum Command {
         /// What the page wants back when it goes on with the run after a reload: kept as it is.
         page: String,
     },
-    /// Hold after the micro-batch in flight. Reply: [`Reply::Done`].
+    /// Hold after the micro-batch in flight, and save the run. Reply: [`Reply::Done`] as soon as it holds.
     Pause,
     /// Go on. Reply: [`Reply::Done`].
     Resume,

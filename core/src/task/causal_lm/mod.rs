@@ -90,11 +90,11 @@ pub struct EvaluationDetail {
 }
 
 /// Inputs are prompts, and an answer is written after each.
-pub static ANSWERS: Option<Answers> = Some(Answers {
+pub static ANSWERS: Answers = Answers {
     inputs: Inputs::Rows { file: InputFile { parse, names: &["prompt", "input"] }, choose: choose_prompt },
     in_file: FORM,
     in_row: FORM,
-});
+};
 
 /// A language model answers by writing, a token at a time, which is another way than a batch of inputs.
 ///

@@ -109,9 +109,7 @@ impl TaskRows for Rows {
     }
 
     fn measure(&self, split: Split) -> Box<dyn Measure> {
-        let num_rows = self.num_rows()[split as usize];
-        let numbers = (0..num_rows).map(|index| self.row_number(split, index)).collect();
-        Box::new(TokenMeasure::new(numbers, detail_of))
+        Box::new(TokenMeasure::of_split(self, split, detail_of))
     }
 
     /// The first examples with a prompt; where none has one, the beginnings of the first texts.

@@ -4,7 +4,7 @@ use super::super::answers::{AnswerForm, Answers, Inputs};
 use super::super::{Prediction, class_cells};
 
 /// Inputs and answers.
-pub static ANSWERS: Option<Answers> = Some(Answers {
+pub static ANSWERS: Answers = Answers {
     inputs: Inputs::Images,
     in_file: AnswerForm {
         columns: class_cells::columns,
@@ -16,7 +16,7 @@ pub static ANSWERS: Option<Answers> = Some(Answers {
         cells: |prediction, labels| class_cells::cells_in_row(probabilities(prediction), labels),
         fields: |prediction, labels| class_cells::fields_in_row(probabilities(prediction), labels),
     },
-});
+};
 
 fn probabilities(prediction: &Prediction) -> &[f32] {
     match prediction {
@@ -35,10 +35,9 @@ mod tests {
         let labels = ["no".to_owned(), "yes".to_owned()];
         let own = Labels { probabilities: vec![0.25, 0.75], unsure_below: None };
         let prediction = Prediction::ImageClassification(own);
-        let answers = ANSWERS.as_ref().expect("it answers");
-        assert_eq!(answers.inputs.names(), ["file"]);
-        assert_eq!((answers.in_file.columns)(&labels), ["label", "probability", "no", "yes"]);
-        assert_eq!((answers.in_file.cells)(&prediction, &labels), ["yes", "0.750000", "0.250000", "0.750000"]);
-        assert_eq!((answers.in_row.cells)(&prediction, &labels), ["yes", "0.750000"]);
+        assert_eq!(ANSWERS.inputs.names(), ["file"]);
+        assert_eq!((ANSWERS.in_file.columns)(&labels), ["label", "probability", "no", "yes"]);
+        assert_eq!((ANSWERS.in_file.cells)(&prediction, &labels), ["yes", "0.750000", "0.250000", "0.750000"]);
+        assert_eq!((ANSWERS.in_row.cells)(&prediction, &labels), ["yes", "0.750000"]);
     }
 }

@@ -10,9 +10,10 @@ use super::report::report;
 use super::rows::{ImageRows, Pixels, augment, augmentation_of};
 use super::sources::Sources;
 use crate::config::{ReadOptions, RunConfig};
+use crate::data::findings::{LabelRows, sort_by_rows};
 use crate::data::{BadRow, DataError, ReadSummary, RowId, Split, UnlabeledRow};
 use crate::images::encode_png;
-use crate::task::by_hand::nothing_labeled;
+use crate::task::by_hand::check_labels_to_train;
 use crate::task::class_labels::adopt_labels;
 use crate::task::{DataReport, Purpose, ReadRequest, Task, TaskData, TaskError, TaskModel, TaskRows};
 
@@ -69,22 +70,10 @@ impl ImageData {
         (0..3).flat_map(of_split).collect()
     }
 
-    /// Whether there are images of two labels at least. Where some wait for theirs, those that have one may all have the same, also of a
-    /// model that knows more.
+    /// Whether there are images of two labels at least.
     fn check_to_train(&self) -> Result<(), DataError> {
-        if !self.waiting.is_empty() && self.splits[0].is_empty() {
-            return Err(nothing_labeled(&self.summary));
-        }
-        let mut ids = self.splits.iter().flatten().map(|row| row.label);
-        let only = ids.next().filter(|first| !self.waiting.is_empty() && ids.all(|id| id == *first));
-        let label = match self.labels.as_slice() {
-            [label] => Some(label),
-            labels => only.and_then(|only| labels.get(only)),
-        };
-        match label {
-            Some(label) => Err(DataError::OneClass { label: label.clone(), num_rows: self.num_rows()[0] }),
-            None => Ok(()),
-        }
+        let ids = self.splits.iter().flatten().map(|row| row.label);
+        check_labels_to_train(&self.summary, &self.labels, ids, !self.splits[0].is_empty(), self.num_rows()[0])
     }
 
     fn row(&self, split: Split, index: usize) -> Option<&ImageRow> {
@@ -139,6 +128,19 @@ impl TaskData for ImageData {
 
     fn sample_texts(&self) -> Vec<&str> {
         Vec::new()
+    }
+
+    fn label_rows(&self) -> Vec<LabelRows> {
+        let mut counts = vec![[0; 3]; self.labels.len()];
+        for split in 0..3 {
+            for place in self.usable(split) {
+                counts[self.splits[split][place].label][split] += 1;
+            }
+        }
+        let all = self.labels.iter().cloned().zip(counts).map(|(label, counts)| LabelRows { label, counts });
+        let mut labels: Vec<LabelRows> = all.filter(|rows| rows.counts != [0; 3]).collect();
+        sort_by_rows(&mut labels);
+        labels
     }
 
     fn image(&self, split: Split, index: usize) -> Option<(String, Vec<u8>)> {

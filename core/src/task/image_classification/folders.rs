@@ -54,7 +54,7 @@ pub(super) struct ListedImage {
     pub(super) path: String,
     /// Empty where it has none.
     pub(super) label: String,
-    /// Why it has none, where that is so.
+    /// Why the zip gives it none, where that is so.
     pub(super) no_label: Option<String>,
     /// 0 for training, 1 for validation, 2 for test; 0 where the zip has no folders of splits.
     pub(super) split: usize,
@@ -78,8 +78,6 @@ pub(super) struct Unlisted {
     /// Its place among all images of its zip, from 1.
     pub(super) row: usize,
     pub(super) path: String,
-    /// Why not, to go on after the path.
-    pub(super) reason: &'static str,
 }
 
 impl Contents {
@@ -144,8 +142,7 @@ impl Contents {
                     listed.push(listed_image(row, image, inside, None));
                     continue;
                 }
-                let reason = "lies in none of the folders train, valid and test";
-                unlisted.push(Unlisted { row, path: image.path.clone(), reason });
+                unlisted.push(Unlisted { row, path: image.path.clone() });
                 continue;
             };
             let (folder, below) = inside.split_once('/').unwrap_or_default();
@@ -291,14 +288,14 @@ mod tests {
         Contents::of(&Archive::open(pack_zip(&files)).expect("a zip"))
     }
 
-    /// Row, label and split of each image, and the reason of each that has no split.
-    type Listed = (Vec<(usize, String, usize)>, Vec<(usize, &'static str)>);
+    /// Row, label and split of each image, and row and path of each that has no split.
+    type Listed = (Vec<(usize, String, usize)>, Vec<(usize, String)>);
 
     fn listed(paths: &[&str]) -> Listed {
         let (listed, unlisted) = contents(paths).expect("images").by_folder();
         (
             listed.into_iter().map(|image| (image.row, image.label, image.split)).collect(),
-            unlisted.into_iter().map(|image| (image.row, image.reason)).collect(),
+            unlisted.into_iter().map(|image| (image.row, image.path)).collect(),
         )
     }
 
@@ -345,8 +342,7 @@ mod tests {
         let paths = ["train/a/1.png", "train/b/2.png", "train/3.png", "more/a/4.png", "5.png"];
         let (found, unlisted) = listed(&paths);
         assert_eq!(found, [row(1, "a", 0), row(2, "b", 0), row(3, "", 0)]);
-        let none = "lies in none of the folders train, valid and test";
-        assert_eq!(unlisted, [(4, none), (5, none)]);
+        assert_eq!(unlisted, [(4, "more/a/4.png".to_owned()), (5, "5.png".to_owned())]);
         let why = contents(&paths).expect("images").by_folder().0[2].no_label.clone();
         assert_eq!(why.as_deref(), Some("train/3.png: lies in the folder of a split, but in none of a label"));
         let paths = ["seg_train/seg_train/a/1.png", "seg_train/seg_train/b/2.png", "seg_test/seg_test/a/3.png"];

@@ -353,7 +353,10 @@ impl ZipReader<'_> {
                 {
                     notes.push(only_folder(&folder));
                 }
-                let bad = |Unlisted { row, path, reason }| BadRow { row, reason: format!("{path}: {reason}") };
+                let bad = |Unlisted { row, path }| BadRow {
+                    row,
+                    reason: format!("{path}: lies in none of the folders train, valid and test"),
+                };
                 let num_bad = unlisted.len();
                 (images, unlisted.into_iter().map(bad).collect(), num_bad, 0)
             }

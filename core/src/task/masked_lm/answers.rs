@@ -14,8 +14,8 @@ const BETWEEN: &str = "; ";
 const FORM: AnswerForm = AnswerForm { columns, cells, fields };
 
 /// Inputs and answers.
-pub static ANSWERS: Option<Answers> =
-    Some(Answers { inputs: Inputs::Rows { file: TEXTS, choose: inputs }, in_file: FORM, in_row: FORM });
+pub static ANSWERS: Answers =
+    Answers { inputs: Inputs::Rows { file: TEXTS, choose: inputs }, in_file: FORM, in_row: FORM };
 
 fn inputs(table: &Table, read: &ReadOptions, _labels: &[String]) -> Result<Vec<UsedColumn>, DataError> {
     let index = choose_text_columns(table, read, &[])?.text;

@@ -16,8 +16,8 @@ const FORM: AnswerForm = AnswerForm {
 };
 
 /// Inputs and answers.
-pub static ANSWERS: Option<Answers> =
-    Some(Answers { inputs: Inputs::Rows { file: TEXTS, choose: texts_beside_labels }, in_file: FORM, in_row: FORM });
+pub static ANSWERS: Answers =
+    Answers { inputs: Inputs::Rows { file: TEXTS, choose: texts_beside_labels }, in_file: FORM, in_row: FORM };
 
 fn answer(prediction: &Prediction) -> Option<&Labels> {
     match prediction {

@@ -12,7 +12,7 @@ const FORM: AnswerForm =
     AnswerForm { columns: |_| ["answer", "start", "end", "score"].map(str::to_owned).to_vec(), cells, fields };
 
 /// Inputs and answers.
-pub static ANSWERS: Option<Answers> = Some(Answers {
+pub static ANSWERS: Answers = Answers {
     inputs: Inputs::Rows {
         // The text in which an answer stands is not repeated beside every question on it.
         file: InputFile { parse, names: &["question"] },
@@ -20,7 +20,7 @@ pub static ANSWERS: Option<Answers> = Some(Answers {
     },
     in_file: FORM,
     in_row: FORM,
-});
+};
 
 fn inputs(table: &Table, read: &ReadOptions, _labels: &[String]) -> Result<Vec<UsedColumn>, DataError> {
     let (mut used, id) = choose_inputs(table, read)?;

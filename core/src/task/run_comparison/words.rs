@@ -1,7 +1,7 @@
 //! What there is to say of two runs that were compared: figures, the verdict, what was tested and what was left out.
 
 use super::{ComparedFigure, RunComparison};
-use crate::metrics::McNemar;
+use crate::metrics::{McNemar, known_interval};
 use crate::task::Unit;
 use crate::words::{count, plural};
 
@@ -43,10 +43,11 @@ impl ComparedFigure {
         self.difference_text(self.difference.second - self.difference.first)
     }
 
-    /// Between which values that lies.
+    /// Between which values that lies; where every draw of the rows gave the same, that it is not known.
     #[must_use]
     pub fn interval_text(&self) -> String {
-        let [low, high] = self.difference.interval.map(|end| self.difference_text(end));
+        let Some(interval) = known_interval(self.difference.interval) else { return "not known".to_owned() };
+        let [low, high] = interval.map(|end| self.difference_text(end));
         format!("{low} to {high}")
     }
 }
@@ -86,16 +87,22 @@ impl RunComparison {
         }
         // As the gain of the better one.
         let turn = |value: f64| if (by > 0.0) == figure.higher_is_better { value } else { -value };
-        let [mut low, mut high] = figure.difference.interval.map(turn);
-        if low > high {
-            (low, high) = (high, low);
-        }
-        let [low, high] = [low, high].map(|end| figure.difference_text(end));
+        let between = match known_interval(figure.difference.interval) {
+            Some(interval) => {
+                let [mut low, mut high] = interval.map(turn);
+                if low > high {
+                    (low, high) = (high, low);
+                }
+                let [low, high] = [low, high].map(|end| figure.difference_text(end));
+                format!("95 % between {low} and {high}")
+            }
+            None => "the same in every draw of these rows, so that no interval is known".to_owned(),
+        };
         let better = if by > 0.0 { second } else { first };
         let by = figure.difference_text(by.abs());
         // Of right rows the points say enough.
         let (of, test) = test.map_or_else(|| (format!(" in {title}"), String::new()), |test| (String::new(), test));
-        format!("{better} is better by {by}{of}, 95 % between {low} and {high}{test}: {}.", self.luck(figure))
+        format!("{better} is better by {by}{of}, {between}{test}: {}.", self.luck(figure))
     }
 
     /// What the test looked at; nothing without one.

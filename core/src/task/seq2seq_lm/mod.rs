@@ -116,11 +116,11 @@ pub struct EvaluationDetail {
 }
 
 /// Inputs are sources, and each is turned into another text.
-pub static ANSWERS: Option<Answers> = Some(Answers {
+pub static ANSWERS: Answers = Answers {
     inputs: Inputs::Rows { file: InputFile { parse, names: &["source"] }, choose: columns::choose_source },
     in_file: FORM,
     in_row: FORM,
-});
+};
 
 /// A model that turns texts into others answers by writing, a token at a time, which is another way than a batch of
 /// inputs.

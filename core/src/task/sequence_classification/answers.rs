@@ -5,7 +5,7 @@ use super::super::{Prediction, class_cells};
 use crate::data::choose_text_columns;
 
 /// Inputs and answers.
-pub static ANSWERS: Option<Answers> = Some(Answers {
+pub static ANSWERS: Answers = Answers {
     inputs: Inputs::Rows {
         file: TEXTS,
         choose: |table, read, labels| Ok(choose_text_columns(table, read, labels)?.used()),
@@ -20,7 +20,7 @@ pub static ANSWERS: Option<Answers> = Some(Answers {
         cells: |prediction, labels| class_cells::cells_in_row(probabilities(prediction), labels),
         fields: |prediction, labels| class_cells::fields_in_row(probabilities(prediction), labels),
     },
-});
+};
 
 fn probabilities(prediction: &Prediction) -> &[f32] {
     match prediction {

@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::by_hand::nothing_labeled;
+use super::by_hand::check_labels_to_train;
 use super::class_answers::ClassPredictor;
 use super::class_labels::adopt_labels;
 use super::class_sums::CLASS_FIGURES;
@@ -30,8 +30,8 @@ use super::{
     TaskRows, TaskSpec,
 };
 use crate::config::{ReadOptions, RunConfig};
+use crate::data::Split;
 use crate::data::findings::LabelKind;
-use crate::data::{DataError, Split};
 
 pub use crate::metrics::Evaluation as EvaluationDetail;
 pub use answers::ANSWERS;
@@ -239,22 +239,11 @@ impl LabeledTexts for LabeledData {
         if self.purpose != Purpose::Train {
             return Ok(());
         }
-        let waits_for_labels = self.texts.summary.num_unlabeled > 0;
-        if waits_for_labels && self.texts.splits[0].is_empty() {
-            return Err(nothing_labeled(&self.texts.summary).into());
-        }
-        // A model may know more labels than the rows have that were labeled so far.
-        let mut ids = self.texts.splits.iter().flatten().map(|row| row.label);
-        let only = ids.next().filter(|first| ids.all(|id| id == *first) && waits_for_labels);
-        let label = match self.labels.as_slice() {
-            [label] => Some(label),
-            labels => only.map(|only| &labels[only]),
-        };
+        let splits = &self.texts.splits;
+        let ids = splits.iter().flatten().map(|row| row.label);
         let num_rows = self.texts.num_rows().iter().sum();
-        match label {
-            Some(label) => Err(DataError::OneClass { label: label.clone(), num_rows }.into()),
-            None => Ok(()),
-        }
+        check_labels_to_train(&self.texts.summary, &self.labels, ids, !splits[0].is_empty(), num_rows)?;
+        Ok(())
     }
 
     fn make_rows(&self, texts: PreparedTexts<Self::Label>, run: &RunConfig) -> Box<dyn TaskRows> {

@@ -7,7 +7,7 @@ use super::super::answers::{AnswerForm, Answers, InputFile, Inputs};
 use super::{Span, word_rows};
 
 /// Inputs and answers.
-pub static ANSWERS: Option<Answers> = Some(Answers {
+pub static ANSWERS: Answers = Answers {
     inputs: Inputs::Rows { file: InputFile { parse: word_rows::parse, names: &["text"] }, choose: word_rows::choose },
     in_file: AnswerForm {
         columns: |_| ["start", "end", "text", "label", "score"].map(str::to_owned).to_vec(),
@@ -19,7 +19,7 @@ pub static ANSWERS: Option<Answers> = Some(Answers {
         cells: |prediction, labels| vec![fields(prediction, labels)["spans"].to_string()],
         fields,
     },
-});
+};
 
 /// The text of a span, which counts characters.
 fn covered(text: &str, span: &Span) -> String {
@@ -61,8 +61,7 @@ mod tests {
         let prediction =
             Prediction::TokenClassification(super::super::Prediction { text: "Zoë in Rome".into(), spans });
         assert_eq!(cells(&prediction, &[]), ["0", "3", "Zoë", "PER", "0.500000"]);
-        let answers = ANSWERS.as_ref().expect("it answers");
-        let beside = (answers.in_row.cells)(&prediction, &[]);
+        let beside = (ANSWERS.in_row.cells)(&prediction, &[]);
         assert_eq!(beside, ["[{\"start\":0,\"end\":3,\"text\":\"Zoë\",\"label\":\"PER\",\"score\":0.5}]"]);
     }
 }

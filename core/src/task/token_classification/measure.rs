@@ -110,8 +110,7 @@ impl Measure for EntityMeasure {
                 let row = entity_sums(gold, tags, scheme);
                 sums.push(&[row.as_slice(), &[loss, num_scored as f64]].concat());
             }
-            add_intervals(&mut figures, &sums, &ENTITY_FIGURES);
-            add_intervals(&mut figures, &sums, &[LOSS_OF_SUMS]);
+            add_intervals(&mut figures, &sums, &[ENTITY_FIGURES.as_slice(), &[LOSS_OF_SUMS]].concat());
         }
         let evaluation = Evaluation {
             figures,

@@ -6,7 +6,7 @@ use super::*;
 use crate::config::{RowEdit, RowEdits};
 use crate::data::DataFiles;
 use crate::images::{decode, pack_zip};
-use crate::task::ReportDetail;
+use crate::task::{FindingSearch, ReportDetail};
 
 fn detail_of(report: &DataReport) -> &super::super::ReportDetail {
     let ReportDetail::ImageClassification(detail) = &report.detail else { panic!("not of this task") };
@@ -37,6 +37,20 @@ fn the_report_says_what_is_there() {
     assert_eq!((name, decode(&bytes).expect("a PNG").width), (shown.name.clone(), shown.width));
     assert_eq!(data.image(Split::Test, 4), None);
     assert_eq!(data.read_options().label_column, None, "folders are the labels");
+}
+
+#[test]
+fn findings_count_the_images_of_each_label() {
+    let mut all = two_classes(3);
+    all.push(("square/more.png".to_owned(), png(40, 12, 10)));
+    let test = Some(("test.zip".to_owned(), zip(&[("circle/other.png", png(41, 12, 10))])));
+    let run = run(0.0, 0.0);
+    let data = read(DataFiles { test, ..files(pack_zip(&all)) }, &run).expect("good images");
+    let mut search = FindingSearch::new(data.as_ref(), run.max_seq_length as usize, run.seed);
+    while search.step(data.as_ref(), 10) {}
+    let found = search.finish(data.as_ref(), &data.report(None, &run).expect("nothing is decoded"));
+    let rows = |label: &str, counts| LabelRows { label: label.into(), counts };
+    assert_eq!(found.labels, [rows("circle", [3, 0, 1]), rows("square", [4, 0, 0])]);
 }
 
 #[test]

@@ -54,6 +54,10 @@ fn folders_of_splits_are_taken_as_they_are() {
     let (dataset, summary) = build(files(pack_zip(&all))).expect("good images");
     assert_eq!((sizes(&dataset), summary.has_own_file), ([12, 1, 1], [true, true]));
     assert_eq!(dataset.splits[2][0].label, 1);
+    let beside: Vec<(String, Vec<u8>)> = all.iter().cloned().chain([image("more/circle/1.png", 93)]).collect();
+    let (_, summary) = build(files(pack_zip(&beside))).expect("good images");
+    let bad: Vec<(usize, &str)> = summary.bad_rows.iter().map(|bad| (bad.row, bad.reason.as_str())).collect();
+    assert_eq!(bad, [(15, "more/circle/1.png: lies in none of the folders train, valid and test")]);
 
     let valid = Some(("own.zip".to_owned(), zip(&[("circle/1.png", png(92, 9, 9))])));
     let own = DataFiles { valid, ..files(pack_zip(&all)) };

@@ -27,15 +27,15 @@ if (!given.train || !given.test) throw new Error("--train and --test: files of r
 
 const at = (id) => `[data-testid="${id}"]`;
 
-/** Waits until something is shown, or throws the problem that the page shows. */
-async function shown(page, id) {
+/** Waits until something is shown, `selector` of it if given, or throws the problem that the page shows. */
+async function shown(page, id, selector = "") {
   const patience = { timeout: PATIENCE_HOURS * 3_600_000 };
   const found = await page.waitForFunction(
     (wanted) => document.querySelector(wanted) ?? document.querySelector("[data-testid=problem-message]"),
-    at(id),
+    at(id) + selector,
     patience,
   );
-  const problem = await found.evaluate((element, wanted) => (element.matches(wanted) ? null : element.textContent), at(id));
+  const problem = await found.evaluate((element, wanted) => (element.matches(wanted) ? null : element.textContent), at(id) + selector);
   if (problem) throw new Error(problem);
 }
 
@@ -68,7 +68,8 @@ async function walk(page) {
   console.error(`trained in ${seconds} s`);
   await page.locator(at("step-evaluate")).click();
   await page.locator(at("evaluate-run")).click();
-  await shown(page, "eval-accuracy-tuned");
+  // The figures of the base model come first: until its own come, a dash stands there.
+  await shown(page, "eval-accuracy-tuned", "[data-value]");
   const figures = await page.evaluate(() =>
     Object.fromEntries(
       [...document.querySelectorAll("[data-testid^=eval-][data-value]")].map(({ dataset }) => [

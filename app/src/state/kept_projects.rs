@@ -26,7 +26,8 @@ const LAST: &str = "hone-project";
 /// Milliseconds without another change after which a project is kept.
 const DELAY_MS: u32 = 800;
 
-/// Milliseconds after which it is tried again where it could not be kept.
+/// Milliseconds after which it is tried again where it could not be kept, and after which it is kept although changes do not cease, as
+/// those of a sweep.
 const RETRY_MS: u32 = 10_000;
 
 /// The project that is open.
@@ -70,6 +71,13 @@ fn what_is_kept(open: Option<&OpenProject>, has_same_rows: bool, has_rows: bool)
     }
 }
 
+/// Milliseconds to wait for another change, `waited_ms` after the first of those that are not kept yet.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to RETRY_MS")]
+fn time_to_wait(delay_ms: u32, waited_ms: f64) -> u32 {
+    let left = (f64::from(RETRY_MS) - waited_ms).clamp(0.0, f64::from(RETRY_MS)) as u32;
+    delay_ms.min(left)
+}
+
 /// Signals of projects.
 #[derive(Clone, Copy)]
 pub(crate) struct ProjectsState {
@@ -90,6 +98,8 @@ pub(crate) struct ProjectsState {
     /// Id of the one that is opened once the person has said so.
     to_open: StoredValue<String>,
     num_changes: StoredValue<u32>,
+    /// When the first change came of those that wait, in milliseconds.
+    changed_ms: StoredValue<Option<f64>>,
     /// A run that was opened before the list said of which project it is: until it does nothing is kept.
     awaited_run: StoredValue<Option<String>>,
     /// The rows that are read next are those of a project, for the task that was guessed when it was made.
@@ -111,6 +121,7 @@ impl ProjectsState {
             is_keeping: StoredValue::new(false),
             to_open: StoredValue::new(String::new()),
             num_changes: StoredValue::new(0),
+            changed_ms: StoredValue::new(None),
             awaited_run: StoredValue::new(None),
             is_restored: StoredValue::new(false),
         }
@@ -283,10 +294,13 @@ impl Store {
 
     /// Keeps the project so many milliseconds later, unless another time was set by then.
     fn keep_project_in(self, delay_ms: u32) {
-        self.projects.num_changes.update_value(|count| *count += 1);
-        let number = self.projects.num_changes.get_value();
-        browser::after(delay_ms, move || {
-            if self.projects.num_changes.get_value() == number {
+        let projects = self.projects;
+        projects.num_changes.update_value(|count| *count += 1);
+        let (number, now) = (projects.num_changes.get_value(), browser::now_ms());
+        let first = projects.changed_ms.try_update_value(|first| *first.get_or_insert(now)).unwrap_or(now);
+        let waits = time_to_wait(delay_ms, now - first);
+        browser::after(waits, move || {
+            if projects.num_changes.get_value() == number {
                 spawn_local(self.keep_project());
             }
         });
@@ -302,6 +316,7 @@ impl Store {
     /// Keeps the project as it stands; one is made where there are rows and none is open.
     pub(super) async fn keep_project(self) {
         let projects = self.projects;
+        projects.changed_ms.set_value(None);
         if self.worker.get_untracked() != WorkerStatus::Ready {
             return; // once there is another worker it is kept
         }
@@ -414,5 +429,13 @@ mod tests {
         assert_eq!(what_is_kept(Some(&open(true)), false, true), KeptAs::New, "other rows were chosen");
         assert_eq!(what_is_kept(None, false, true), KeptAs::New);
         assert_eq!(what_is_kept(None, false, false), KeptAs::Nothing, "there is nothing to keep");
+    }
+    #[test]
+    fn changes_that_do_not_cease_are_kept_all_the_same() {
+        assert_eq!(time_to_wait(DELAY_MS, 0.0), DELAY_MS);
+        assert_eq!(time_to_wait(RETRY_MS, 0.0), RETRY_MS);
+        assert_eq!(time_to_wait(DELAY_MS, 9_900.0), 100);
+        assert_eq!(time_to_wait(DELAY_MS, 60_000.0), 0);
+        assert_eq!(time_to_wait(DELAY_MS, -5_000.0), DELAY_MS, "a clock that was set back");
     }
 }

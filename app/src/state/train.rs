@@ -82,10 +82,11 @@ impl Store {
         let asked =
             Started { origin, job, has_adapter: false, num_labels: 0, notes, prompt_format, parts, kept_id: None };
         let page = self.page_notes().to_json();
-        if is_one {
-            return self.ask_for_run(Command::Train { number, run, changes, page }, Vec::new(), asked, before);
-        }
         spawn_local(async move {
+            self.keep_project_now().await; // a run is noted as one of the project that is kept
+            if is_one {
+                return self.ask_for_run(Command::Train { number, run, changes, page }, Vec::new(), asked, before);
+            }
             match self.files_of_parts().await {
                 Ok(Some((parts, blobs))) => {
                     let command = Command::TrainParts { number, parts, run, changes, page };

@@ -209,6 +209,7 @@ impl Store {
     }
 
     async fn begin_leg(self, of: SweepOfRuns, leg: Leg, run: RunConfig, read: ReadOptions) {
+        self.keep_project_now().await; // a run is noted as one of the project that is kept
         if let Err(why) = self.read_rows_of_leg(&leg, &read, &run).await {
             self.feed(Input::NotStarted);
             return self.end_sweep(Some(why));

@@ -78,6 +78,14 @@ pub(crate) fn signed(value: f64, decimals: usize) -> String {
     }
 }
 
+/// A number as people read it, with the minus sign in place of a hyphen in front; that of an exponent stays.
+pub(crate) fn with_minus(text: String) -> String {
+    match text.strip_prefix('-') {
+        Some(digits) => format!("\u{2212}{digits}"),
+        None => text,
+    }
+}
+
 /// A message with a capital in front, as a sentence has: only where it begins with a plain word. What may be a name (of
 /// a file, a label, a setting) stays as somebody wrote it.
 pub(crate) fn sentence(message: &str) -> String {
@@ -105,12 +113,12 @@ pub(crate) fn in_sentence(title: &str) -> String {
 
 /// A figure of a task, in its unit.
 pub(crate) fn figure(unit: Unit, value: f64) -> String {
-    match unit {
+    with_minus(match unit {
         Unit::Share => percent(value),
         Unit::Percent => percent(value / 100.0),
         Unit::Score => format!("{value:.3}"),
         Unit::Number => significant(value),
-    }
+    })
 }
 
 /// At most `max_chars` characters, with an ellipsis where something was left out.
@@ -157,6 +165,12 @@ mod tests {
     fn differences_have_a_sign() {
         assert_eq!([signed(0.125, 3), signed(-0.5, 1), signed(0.0, 1)], ["+0.125", "\u{2212}0.5", "±0.0"]);
         assert_eq!([signed(-0.04, 1), signed(f64::NAN, 1)], ["±0.0", "NaN"], "a change that does not show is none");
+    }
+
+    #[test]
+    fn figures_below_zero_have_the_minus_sign() {
+        let found = [figure(Unit::Score, -0.25), figure(Unit::Number, -5e-5), figure(Unit::Score, 0.25)];
+        assert_eq!(found, ["\u{2212}0.250", "\u{2212}5.00e-5", "0.250"]);
     }
 
     #[test]

@@ -34,8 +34,20 @@ fn draw(points: &[(f64, f64)], mark: Option<f64>) -> Drawing {
     let high = begin + (begin - low).max(begin.abs() * 0.01).max(1e-6) * HEADROOM;
     let x = Scale::new((from, to), FRAME.x_range());
     let y = Scale::new((low, high), FRAME.y_range());
-    let shown: Vec<(f64, f64)> =
-        decades.iter().map(|&(rate, loss)| (rate, if loss <= high { loss } else { f64::NAN })).collect();
+    // The first point above reaches the upper edge; no line runs along it.
+    let mut was_above = false;
+    let mut clipped = |loss: f64| {
+        let leaves = loss > high && !was_above;
+        was_above = loss > high;
+        if leaves {
+            high
+        } else if loss <= high {
+            loss
+        } else {
+            f64::NAN
+        }
+    };
+    let shown: Vec<(f64, f64)> = decades.iter().map(|&(rate, loss)| (rate, clipped(loss))).collect();
     let step = geometry::tick_step(high - low, 4);
     let whole = ((from - 1e-9).ceil() as i32)..=((to + 1e-9).floor() as i32);
     Drawing {
@@ -74,14 +86,15 @@ mod tests {
 
     #[test]
     fn powers_of_ten_are_as_far_from_each_other_and_a_loss_that_runs_away_leaves_the_picture() {
-        let points = [(1e-4, 1.0), (1e-3, 0.5), (1e-2, 0.4), (1e-1, 90.0)];
+        let points = [(1e-4, 1.0), (1e-3, 0.5), (1e-2, 0.4), (1e-1, 90.0), (1.0, 95.0)];
         let drawing = draw(&points, Some(1e-3));
         let labels: Vec<&str> = drawing.x_ticks.iter().map(|(_, label)| label.as_str()).collect();
-        assert_eq!(labels, ["1e-4", "1e-3", "1e-2", "1e-1"]);
+        assert_eq!(labels, ["1e-4", "1e-3", "1e-2", "1e-1", "1e0"]);
         let gaps: Vec<f64> = drawing.x_ticks.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
         assert!(gaps.iter().all(|gap| (gap - gaps[0]).abs() < 1e-6), "{gaps:?}");
         assert!(drawing.mark.is_some_and(|mark| (mark - drawing.x_ticks[1].0).abs() < 1e-6));
-        assert_eq!(drawing.line.matches(['M', 'L']).count(), 3, "{}", drawing.line);
+        assert_eq!(drawing.line.matches(['M', 'L']).count(), 4, "{}", drawing.line);
+        assert!(drawing.line.ends_with(&format!(" {:.1}", FRAME.top)), "it reaches the edge: {}", drawing.line);
     }
 
     #[test]

@@ -75,13 +75,16 @@ fn sorted(rows: &[Vec<Cell>], order: Order) -> Vec<usize> {
     indices
 }
 
+/// Rows from which a table scrolls within itself rather than with the page: of a small one that would hide a row.
+const MIN_TALL_ROWS: usize = 20;
+
 /// A table that scrolls where it is too wide or too long. `label` says what it shows, `id` is its test id.
 pub(crate) fn table(label: &'static str, id: &'static str, heads: &[&str], rows: Vec<Vec<Cell>>) -> AnyView {
     let heads = heads.iter().map(|name| match *name {
         "" => view! { <td></td> }.into_any(),
         name => view! { <th scope="col">{name.to_owned()}</th> }.into_any(),
     });
-    framed(label, id, heads.collect(), rows.into_iter().map(row).collect_view().into_any())
+    framed_of(rows.len(), label, id, heads.collect(), rows.into_iter().map(row).collect_view().into_any())
 }
 
 /// As [`table`]; a press on a column's head puts the rows in its order.
@@ -112,17 +115,28 @@ pub(crate) fn sortable_table(
         .into_any()
     };
     let heads = heads.iter().enumerate().map(head).collect();
+    let num_rows = rows.len();
     let body = move || {
         let order = sorted(&rows, order.get());
         order.into_iter().map(|index| row(rows[index].clone())).collect_view()
     };
-    framed(label, id, heads, body.into_any())
+    framed_of(num_rows, label, id, heads, body.into_any())
 }
 
-/// The frame of a table whose rows are more than cells of text.
+/// The frame of a table whose rows are more than cells of text, each of them high: it scrolls within itself.
 pub(crate) fn framed(label: &'static str, id: &'static str, heads: Vec<AnyView>, body: AnyView) -> AnyView {
+    framed_of(MIN_TALL_ROWS, label, id, heads, body)
+}
+
+/// How the frame of so many rows is laid out.
+fn frame_class(num_rows: usize) -> &'static str {
+    if num_rows >= MIN_TALL_ROWS { "scroll tall" } else { "scroll" }
+}
+
+/// The frame of a table of so many rows.
+fn framed_of(num_rows: usize, label: &'static str, id: &'static str, heads: Vec<AnyView>, body: AnyView) -> AnyView {
     view! {
-        <div class="scroll tall" tabindex="0" role="region" aria-label=label>
+        <div class=frame_class(num_rows) tabindex="0" role="region" aria-label=label>
             <table data-testid=(!id.is_empty()).then_some(id)>
                 <thead>
                     <tr>{heads}</tr>
@@ -139,9 +153,10 @@ fn row(cells: Vec<Cell>) -> AnyView {
 }
 
 fn cell(Cell { text, class, id, raw, press }: Cell) -> AnyView {
+    let shown = if class.ends_with("settings") { pairs(&text) } else { text.clone().into_any() };
     let content = match press {
-        Some((what, on_press)) => pressed(text, what, on_press),
-        None => text.into_any(),
+        Some((what, on_press)) => pressed(&text, shown, what, on_press),
+        None => shown,
     };
     match class {
         "head" => view! { <th scope="row">{content}</th> }.into_any(),
@@ -149,10 +164,16 @@ fn cell(Cell { text, class, id, raw, press }: Cell) -> AnyView {
     }
 }
 
-fn pressed(text: String, what: String, on_press: Callback<()>) -> AnyView {
+/// Settings with commas between them: a name and its value stay on one line.
+fn pairs(text: &str) -> AnyView {
+    let pair = |pair: &str| view! { <span class="whole">{pair.to_owned()}</span> " " }.into_any();
+    text.split_inclusive(", ").map(|own| pair(own.trim_end())).collect_view().into_any()
+}
+
+fn pressed(text: &str, shown: AnyView, what: String, on_press: Callback<()>) -> AnyView {
     // What is read out has what is seen in it, so that it can be spoken to (WCAG 2.5.3).
-    let label = if what.contains(&text) { what } else { format!("{text}: {what}") };
-    view! { <button type="button" class="cell" aria-label=label on:click=move |_| on_press.run(())>{text}</button> }
+    let label = if what.contains(text) { what } else { format!("{text}: {what}") };
+    view! { <button type="button" class="cell" aria-label=label on:click=move |_| on_press.run(())>{shown}</button> }
         .into_any()
 }
 
@@ -169,6 +190,11 @@ mod tests {
     fn rows() -> Vec<Vec<Cell>> {
         let row = |name: &str, figure: &str| vec![Cell::new("head", name), Cell::number(figure)];
         vec![row("refund", "1,200"), row("Billing", "–"), row("access", "\u{2212}3.5 %"), row("delivery", "90")]
+    }
+
+    #[test]
+    fn only_many_rows_scroll_within_their_table() {
+        assert_eq!([0, 4, 19, 20, 500].map(frame_class), ["scroll", "scroll", "scroll", "scroll tall", "scroll tall"]);
     }
 
     #[test]

@@ -21,6 +21,8 @@ const IMAGES: &str = "image/png,image/jpeg,image/webp,image/bmp,image/gif,.zip";
 
 const WHAT_OF_ROWS: &str = "Drop a file with a text in each row here: it comes back with the answers in columns of their own. It stays \
     in this browser.";
+const WHAT_OF_QUESTIONS: &str = "Drop a file with a question and a text in each row here: it comes back with the answers in columns of \
+    their own. It stays in this browser.";
 const WHAT_OF_PROMPTS: &str = "Drop a file here that has in each row a prompt, or a text to turn into another: it comes back with what the \
     model writes in a column of its own, by the settings above. It stays in this browser.";
 const WHAT_OF_IMAGES: &str =
@@ -50,6 +52,24 @@ fn words_of(task: Task) -> FileWords {
             begin: "Write for each row",
             going: "Writing for the file",
             waits: "Texts can be written for the file",
+        };
+    }
+    if task == Task::Regression {
+        return FileWords {
+            title: "Predict for a whole file",
+            what: WHAT_OF_ROWS,
+            begin: "Predict for each row",
+            going: "Predicting for the file",
+            waits: "Numbers can be predicted for the file",
+        };
+    }
+    if task == Task::QuestionAnswering {
+        return FileWords {
+            title: "Answer a whole file",
+            what: WHAT_OF_QUESTIONS,
+            begin: "Answer each question",
+            going: "Answering the file",
+            waits: "The file can be answered",
         };
     }
     FileWords {

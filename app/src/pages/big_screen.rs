@@ -16,7 +16,7 @@ use crate::state::run::Sample;
 /// Id of what is shown.
 const ID: &str = "big-screen";
 
-/// Texts that are shown of those that the model wrote, the newest.
+/// Texts that are shown at most of those that the model wrote when it was asked last.
 const NUM_SAMPLES: usize = 3;
 
 /// Characters of such a text.
@@ -71,7 +71,12 @@ fn screen(store: Store, task: Task, close: Callback<()>) -> AnyView {
             let [prompt, generated] = [&sample.prompt, &sample.generated].map(|text| format::excerpt(text, MAX_CHARS));
             view! { <li>{prompt} " → " <strong>{generated}</strong></li> }.into_any()
         };
-        store.run.with(|run| run.samples.iter().rev().take(NUM_SAMPLES).map(sample).collect_view())
+        store.run.with(|run| {
+            // The same prompts come again at each measurement.
+            let last = run.samples.back().map(|sample| sample.step);
+            let newest = run.samples.iter().rev().take_while(|sample| Some(sample.step) == last);
+            newest.take(NUM_SAMPLES).map(sample).collect_view()
+        })
     };
     // Tab stays within what is shown: the page behind it can't be seen.
     let edge = || view! { <span tabindex="0" on:focus=move |_| browser::focus_element(ID)></span> }.into_any();

@@ -1,7 +1,7 @@
 //! Step 5: how good it is, on rows that it never saw; before training against after.
 
 use hone_core::session::protocol::Weights;
-use hone_core::task::{TaskBaseline, Unit};
+use hone_core::task::{Task, TaskBaseline, Unit};
 use leptos::prelude::*;
 
 use super::data_report::warnings;
@@ -10,15 +10,17 @@ use super::of_run::of_run;
 use super::{comparison, reading, slices};
 use crate::components::{Button, Cell, Meter, amount_of, share_of, table};
 use crate::format;
-use crate::state::evaluation::{FigureRow, Measured, figure_rows};
+use crate::state::evaluation::{FigureRow, Measured, figure_rows, spread_words};
 use crate::state::several::measured_part;
 use crate::state::{Activity, Step, Store};
 use crate::tasks::{self, EvaluationParts};
 
-const LEAD: &str = "How many answers are right, on rows that were kept aside: before training and after.";
+const LEAD: &str = "How good the answers are, on rows that were kept aside: before training and after.";
 
 /// Characters of an answer where others stand beside it.
 const MAX_ANSWER_CHARS: usize = 60;
+/// The same at the head of a column.
+const MAX_HEAD_CHARS: usize = 24;
 
 pub(super) fn page(store: Store) -> AnyView {
     let results = move || {
@@ -58,24 +60,32 @@ fn results(store: Store, before: Option<&Measured>, after: Option<&Measured>) ->
     let least = baseline.as_ref().map_or(&[][..], |baseline| baseline.figures.as_slice());
     let (rows, more): (Vec<FigureRow>, Vec<FigureRow>) =
         figure_rows(before, after, least).into_iter().partition(|row| row.is_headline);
+    // The mean of numbers is no label that could be quoted.
+    let is_label = after.or(before).is_some_and(|shown| shown.evaluation.task() != Task::Regression);
     if let Some(TaskBaseline { answer, reason, .. }) = &baseline {
-        let answer = format::shortened(answer, MAX_ANSWER_CHARS);
+        let always = always(answer, MAX_ANSWER_CHARS, is_label);
         caption.push_str(&format!(
-            " Gain: how much better the trained model is than always answering “{answer}”, {reason}."
+            " Diff.: the trained model less always answering {always}, {reason}; of a loss or an error, less is better."
         ));
     }
-    let answer = baseline.as_ref().map(|baseline| baseline.answer.as_str());
+    let head = baseline.as_ref().map(|one| format!("Always {}", always(&one.answer, MAX_HEAD_CHARS, is_label)));
     let unsaid = after.or(before).map_or_else(Vec::new, |shown| shown.evaluation.missing_intervals());
     let view = view! {
         {warnings(&all_warnings)}
         <div class="columns">
-            {before_and_after("Before and after", &rows, answer, caption, Some(spread(&rows, &more, &unsaid)))} {beside}
+            {before_and_after("Before and after", &rows, head.as_deref(), caption, Some(spread(&rows, &more, &unsaid)))} {beside}
         </div>
         {below}
         {after.or(before).and_then(unexplained)}
         {after.or(before).and_then(|shown| slices::panel(store, shown))}
     };
     Some(view.into_any())
+}
+
+/// The answer that is always given: a label stands in quotes.
+fn always(answer: &str, max_chars: usize, is_label: bool) -> String {
+    let shown = format::shortened(answer, max_chars);
+    if is_label { format!("“{shown}”") } else { shown }
 }
 
 /// Why it is not shown what the model looks at, where that is not.
@@ -92,22 +102,27 @@ fn spread(rows: &[FigureRow], more: &[FigureRow], unsaid: &[String]) -> AnyView 
         index == 0 || row.unit == Unit::Share || row.id == "f1" || row.id.ends_with("-f1")
     };
     let mut others = Vec::new();
-    let mut told: Vec<String> = Vec::new();
+    let mut told = Vec::new();
     for (index, row) in rows.iter().enumerate() {
         if is_told(index, row) {
-            told.extend(row.in_words());
+            told.push(row);
         } else if row.interval.is_some() {
             others.push(row);
         }
     }
-    let told = (!told.is_empty()).then(|| {
-        let text = format!("{}.", format::sentence(&told.join("; ")));
+    let has_spread = told.iter().any(|row| row.has_spread());
+    let told = spread_words(&told).map(|text| {
+        let hint = has_spread.then(|| {
+            view! {
+                <p class="hint">
+                    "Between these values lies what 95 % of a thousand draws of the same rows, with replacement, gave: with other \
+                     rows of the kind the figure may be any of them."
+                </p>
+            }
+        });
         view! {
             <p data-testid="intervals">{text}</p>
-            <p class="hint">
-                "Between these values lies what 95 % of a thousand draws of the same rows, with replacement, gave: with other rows \
-                 of the kind the figure may be any of them."
-            </p>
+            {hint}
         }
     });
     // What stands in the table above has its test ids there.
@@ -222,40 +237,40 @@ fn controls(store: Store) -> AnyView {
     .into_any()
 }
 
-/// Figures before and after training, with what changed, or, where always answering `baseline` is the least to beat, with
-/// the gain over that; `more` stands under them.
+/// Figures before and after training, with what changed, or, where always giving one answer is the least to beat, with the
+/// difference from that, whose column has the head `always`; `more` stands under them.
 pub(crate) fn before_and_after(
     title: &'static str,
     figures: &[FigureRow],
-    baseline: Option<&str>,
+    always: Option<&str>,
     caption: String,
     more: Option<AnyView>,
 ) -> AnyView {
     let row = |row: &FigureRow| {
-        let &FigureRow { title, ref id, unit, higher_is_better, least, before, after, .. } = row;
+        let &FigureRow { title, ref id, unit, higher_is_better, least, before, after, is_defined, .. } = row;
         let cell = |value: Option<f64>, which: &str| {
             let text = match value {
                 Some(value) if matches!(unit, Unit::Share | Unit::Percent) => format::figure(unit, value),
                 Some(value) if value >= 1000.0 => format::significant(value),
-                Some(value) => format!("{value:.3}"),
+                Some(value) => format::with_minus(format!("{value:.3}")),
                 None => "–".into(),
             };
             let raw = value.map(|value| value.to_string());
             Cell { id: Some(format!("eval-{id}-{which}")), raw, ..Cell::number(text) }
         };
-        let is_over_baseline = baseline.is_some() && least.is_some();
+        let is_over_baseline = always.is_some() && least.is_some();
         let from = if is_over_baseline { least } else { before };
-        let difference = from.zip(after).map(|(from, after)| after - from);
+        let difference = from.zip(after).map(|(from, after)| after - from).filter(|_| is_defined);
         let gain = difference.map_or(0.0, |d| if higher_is_better { d } else { -d });
         let text = match difference {
             Some(d) if unit == Unit::Share => format!("{} points", format::signed(d * 100.0, 1)),
             Some(d) if unit == Unit::Percent => format!("{} points", format::signed(d, 1)),
-            Some(d) if d.abs() >= 1e7 => format::significant(d),
+            Some(d) if d.abs() >= 1e7 => format::with_minus(format::significant(d)),
             Some(d) if d.abs() >= 1000.0 => format::signed(d, 0),
             Some(d) => format::signed(d, 3),
             None => "–".into(),
         };
-        let is_since_before = baseline.is_some() && !is_over_baseline && difference.is_some();
+        let is_since_before = always.is_some() && !is_over_baseline && difference.is_some();
         let beside = if is_since_before { " since before" } else { "" };
         let shows_none = text.starts_with('±');
         let class = match (gain, is_since_before) {
@@ -268,14 +283,13 @@ pub(crate) fn before_and_after(
         };
         let change = Cell { id: Some(format!("eval-{id}-gain")), ..Cell::new(class, format!("{text}{beside}")) };
         let mut cells = vec![Cell::new("head", title)];
-        cells.extend(baseline.map(|_| cell(least, "baseline")));
+        cells.extend(always.map(|_| cell(least, "baseline")));
         cells.extend([cell(before, "base"), cell(after, "tuned"), change]);
         cells
     };
     let rows = figures.iter().map(row).collect();
-    let always = baseline.map(|label| format!("Always “{}”", format::shortened(label, 24)));
-    let heads: Vec<&str> = match &always {
-        Some(always) => vec!["", always.as_str(), "Before", "After", "Gain"],
+    let heads: Vec<&str> = match always {
+        Some(always) => vec!["", always, "Before", "After", "Diff."],
         None => vec!["", "Before", "After", "Difference"],
     };
     view! {

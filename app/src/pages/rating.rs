@@ -219,7 +219,7 @@ fn pair(shown: &ShownPair) -> AnyView {
             <div class="panel">
                 <h4>{format!("Text {}{name}", index + 1)}</h4>
                 <p class="written" data-testid=format!("rating-text-{}", index + 1)>
-                    {format::shortened(&shown.texts[index], MAX_CHARS)}
+                    {format::shortened(shown.texts[index].trim_start(), MAX_CHARS)}
                 </p>
             </div>
         }
@@ -229,7 +229,7 @@ fn pair(shown: &ShownPair) -> AnyView {
         <p class="quoted written">{format::shortened(&shown.prompt, MAX_CHARS)}</p>
         <details>
             <summary>"What stands in the file"</summary>
-            <p class="written">{format::shortened(&shown.expected, MAX_CHARS)}</p>
+            <p class="written">{format::shortened(shown.expected.trim_start(), MAX_CHARS)}</p>
         </details>
         <div class="columns">{text(0)} {text(1)}</div>
     }

@@ -142,7 +142,9 @@ fn row(
                 <p class="hint">{format!("{model} on {}", run.file)}</p>
                 <p class="hint">{began} ": " {time} ", " {format::bytes(run.bytes as f64)}</p>
             </th>
-            <td class="text" data-testid=format!("changed-{number}")>{changed_since(run, before)}</td>
+            <td class="text" data-head="What was changed" data-testid=format!("changed-{number}")>
+                {whole_numbers(&changed_since(run, before))}
+            </td>
             <td class="text">{figures(run, all)}</td>
             <td class="text">
                 <input
@@ -159,6 +161,18 @@ fn row(
         </tr>
     }
     .into_any()
+}
+
+/// Words of which those that are numbers stay whole at the end of a line: `1e-4` would be torn at its hyphen.
+fn whole_numbers(text: &str) -> AnyView {
+    let word = |word: &str| match word.trim_end_matches([' ', ';']).parse::<f64>() {
+        Ok(_) => {
+            let blank = word.ends_with(' ').then_some(" ");
+            view! { <span class="whole">{word.trim_end().to_owned()}</span> {blank} }.into_any()
+        }
+        Err(_) => word.to_owned().into_any(),
+    };
+    text.split_inclusive(' ').map(word).collect_view().into_any()
 }
 
 /// The run's name, ticked where its curves are drawn.

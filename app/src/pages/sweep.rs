@@ -4,6 +4,7 @@
 mod coordinates;
 mod result;
 
+use hone_core::config::Kind;
 use hone_core::sweep::SweepOfRuns;
 use hone_core::task::Task;
 use leptos::prelude::*;
@@ -16,7 +17,7 @@ use crate::state::recipe::{self, FieldSpec};
 use crate::state::run::Status;
 use crate::state::sweep::{
     BESIDE_RUN_ID, Going, PANEL_ID, SUMMARY_ID, SweepDraft, SweepState, Tried, choices_of, is_unfinished, leg_words,
-    offered, size_words,
+    mean_secs, offered, size_words,
 };
 use crate::state::{Activity, Store};
 
@@ -30,6 +31,7 @@ const WHAT_FOLDS_ARE: &str = "Cross-validation: the rows are cut into so many pa
 const WHAT_SEEDS_ARE: &str = "Each trial is trained once with each of these numbers, on the same held-out rows: how far the runs \
     differ is luck. Blank: the seed of the recipe.";
 const HOW_TO_TYPE: &str = "Values with blanks between them, or a range: 1e-5 to 1e-3.";
+const HOW_TO_TYPE_WHOLE: &str = "Values with blanks between them, or a range: 8 to 64.";
 
 /// The panel.
 pub(super) fn panel(store: Store, task: Task) -> AnyView {
@@ -169,8 +171,9 @@ fn setup(store: Store, task: Task) -> AnyView {
             Err(wrong) => Err(wrong.join(" ")),
             Ok(of) => {
                 let epochs = store.resolved.with(|run| run.as_ref().map_or(1, |run| run.num_train_epochs));
-                let secs = store.plan.estimate.get().and_then(|estimate| estimate.secs);
-                size_words(of, epochs, secs)
+                let estimated = store.plan.estimate.get().and_then(|estimate| estimate.secs);
+                let of_runs = || store.sweep.kept.with(|kept| kept.as_ref().and_then(|kept| mean_secs(kept, of)));
+                size_words(of, epochs, estimated.or_else(of_runs), store.plan.is_being_made())
             }
         })
     });
@@ -336,6 +339,7 @@ fn remove_button(draft: RwSignal<SweepDraft>, spec: &FieldSpec) -> AnyView {
 fn typed_values(draft: RwSignal<SweepDraft>, spec: &FieldSpec, remove: AnyView) -> AnyView {
     let name = spec.name;
     let (id, hint_id) = (format!("sweep-values-{name}"), format!("sweep-values-{name}-hint"));
+    let how_to_type = if matches!(spec.kind, Kind::Whole) { HOW_TO_TYPE_WHOLE } else { HOW_TO_TYPE };
     view! {
         <div class="field">
             <div class="field-head"><label for=id.clone()>{spec.label}</label> {remove}</div>
@@ -355,7 +359,7 @@ fn typed_values(draft: RwSignal<SweepDraft>, spec: &FieldSpec, remove: AnyView) 
                 />
                 <span class="unit">{spec.unit}</span>
             </div>
-            <p class="hint" id=hint_id>{HOW_TO_TYPE}</p>
+            <p class="hint" id=hint_id>{how_to_type}</p>
         </div>
     }
     .into_any()

@@ -59,21 +59,63 @@ pub(crate) struct FigureRow {
     pub interval: Option<[f64; 2]>,
     /// It is among those that are shown first.
     pub is_headline: bool,
+    /// The texts have what it counts: a difference of it says something.
+    pub is_defined: bool,
 }
 
 impl FigureRow {
-    /// The figure with its interval in words: `macro F1 0.921, 95 % between 0.911 and 0.930`; where every draw gave the same,
-    /// that nothing is known. `None` where that was not measured.
-    pub(crate) fn in_words(&self) -> Option<String> {
+    /// Its interval is known: not every draw gave the same.
+    pub(crate) fn has_spread(&self) -> bool {
+        self.interval.is_some_and(|[low, high]| low < high)
+    }
+
+    /// The figure with its interval in words: `macro F1 is 0.921, 95 % between 0.911 and 0.930`; where every draw gave the same,
+    /// the figure alone. `None` where that was not measured.
+    fn in_words(&self) -> Option<String> {
         let (value, [low, high]) = (self.after.or(self.before)?, self.interval?);
         let [shown, lowest, highest] = [value, low, high].map(|value| format::figure(self.unit, value));
         let title = format::in_sentence(self.title);
-        Some(if low < high {
-            format!("{title} {shown}, 95 % between {lowest} and {highest}")
-        } else {
-            format!("{title} {shown}: these rows are too few, or too much alike, to say by how much it could be luck")
+        Some(match self.has_spread() {
+            true => format!("{title} is {shown}, 95 % between {lowest} and {highest}"),
+            false => format!("{title} is {shown}"),
         })
     }
+}
+
+/// Figures with their intervals in words, and once of which of them nothing is known, for every draw gave the same; `None` where no
+/// interval was measured.
+pub(crate) fn spread_words(rows: &[&FigureRow]) -> Option<String> {
+    let told: Vec<String> = rows.iter().filter_map(|row| row.in_words()).collect();
+    if told.is_empty() {
+        return None;
+    }
+    let is_unknown = |row: &&&FigureRow| row.in_words().is_some() && !row.has_spread();
+    let unknown: Vec<String> = rows.iter().filter(is_unknown).map(|row| format::in_sentence(row.title)).collect();
+    let names = match unknown.split_last() {
+        None => None,
+        Some((last, [])) => Some(last.clone()),
+        Some((last, others)) => Some(format!("{} and {last}", others.join(", "))),
+    };
+    let luck = names.map_or_else(String::new, |names| {
+        format!(" These rows are too few, or too much alike, to say by how much {names} could be luck.")
+    });
+    Some(format!("{}.{luck}", format::sentence(&told.join("; "))))
+}
+
+/// Words and marks that BLEU counts in runs: in texts that all have fewer it is not defined.
+const BLEU_WORDS: usize = 4;
+
+/// At most so many words and marks, as BLEU parts them: each mark of ASCII may stand alone.
+fn most_words(text: &str) -> usize {
+    let marks = text.chars().filter(char::is_ascii_punctuation).count();
+    let is_between = |c: char| c.is_whitespace() || c.is_ascii_punctuation();
+    marks + text.split(is_between).filter(|word| !word.is_empty()).count()
+}
+
+/// Whether a figure of written texts says something: BLEU does not where all texts of the file are too short for it.
+fn is_defined(name: &str, writing: &WritingEvaluation) -> bool {
+    let samples = &writing.samples;
+    name != "bleu" || samples.is_empty() || samples.iter().any(|sample| most_words(&sample.expected) >= BLEU_WORDS)
 }
 
 /// A figure in test ids.
@@ -99,7 +141,8 @@ fn row(
     let of = |side: Option<&Measured>| side.and_then(|measured| read(measured, name));
     let is_headline = spec.is_headline();
     let (before, after) = (of(before), of(after));
-    FigureRow { title, id, unit, higher_is_better, least: None, before, after, interval: None, is_headline }
+    let (least, interval, is_defined) = (None, None, true);
+    FigureRow { title, id, unit, higher_is_better, least, before, after, interval, is_headline, is_defined }
 }
 
 /// Every figure that was measured; the loss after those that people look for. `least` are figures of what one has to beat,
@@ -124,7 +167,8 @@ pub(crate) fn figure_rows(
             figure(&measured.writing.as_ref()?.figures.figures(), name).map(|figure| figure.value)
         });
         let interval = figure(&written, spec.name).and_then(|figure| figure.interval);
-        FigureRow { interval, ..row }
+        let is_defined = shown.writing.as_ref().is_none_or(|writing| is_defined(spec.name, writing));
+        FigureRow { interval, is_defined, ..row }
     });
     of_rows.chain(of_writing).filter(|row| row.before.or(row.after).is_some()).collect()
 }
@@ -153,11 +197,11 @@ pub(crate) fn drawn(task: Task) -> Vec<&'static FigureSpec> {
     [Some(first), last].into_iter().flatten().collect()
 }
 
-/// The leading figure in a few words; a share speaks for itself.
+/// The leading figure in a few words, the value first, which stays where there is little room; a share speaks for itself.
 pub(crate) fn headline(evaluation: &Evaluation) -> String {
     let &FigureSpec { name, title, unit, .. } = leading(evaluation.task());
     let Some(text) = evaluation.figure(name).map(|value| format::figure(unit, value)) else { return String::new() };
-    if matches!(unit, Unit::Share | Unit::Percent) { text } else { format!("{} {text}", format::in_sentence(title)) }
+    if matches!(unit, Unit::Share | Unit::Percent) { text } else { format!("{text} {}", format::in_sentence(title)) }
 }
 
 /// Name of a split as people say it.
@@ -173,7 +217,7 @@ pub(crate) fn split_name(split: Split) -> &'static str {
 mod tests {
     use std::collections::BTreeSet;
 
-    use hone_core::metrics::Figure;
+    use hone_core::metrics::{Figure, TextSample, TextStyles, evaluate_text_to_text};
     use hone_core::task::LOSS;
 
     use super::*;
@@ -227,17 +271,62 @@ mod tests {
         };
         let (before, after) = (of(0.5, Some([0.25, 0.75])), of(0.921, Some([0.911, 0.93])));
         let (unmeasured, certain) = (of(0.5, None), of(1.0, Some([1.0, 1.0])));
-        let words = |before, after| figure_rows(before, after, &[])[0].in_words();
+        let words = |before, after| spread_words(&[&figure_rows(before, after, &[])[0]]);
         assert_eq!(
             words(Some(&before), Some(&after)).as_deref(),
-            Some("accuracy 92.1 %, 95 % between 91.1 % and 93.0 %")
+            Some("Accuracy is 92.1 %, 95 % between 91.1 % and 93.0 %.")
         );
-        assert_eq!(words(Some(&before), None).as_deref(), Some("accuracy 50.0 %, 95 % between 25.0 % and 75.0 %"));
+        assert_eq!(words(Some(&before), None).as_deref(), Some("Accuracy is 50.0 %, 95 % between 25.0 % and 75.0 %."));
         assert_eq!(words(None, Some(&unmeasured)), None);
         // A draw of rows that are all right has no wrong ones: that is no certainty.
         let all_right = words(None, Some(&certain)).expect("it was measured");
-        assert!(all_right.starts_with("accuracy 100.0 %: these rows are too few"), "{all_right}");
+        let luck = "These rows are too few, or too much alike, to say by how much";
+        assert_eq!(all_right, format!("Accuracy is 100.0 %. {luck} accuracy could be luck."));
+        // Of several figures that is said once.
+        let known = figure_rows(None, Some(&after), &[]).remove(0);
+        let accuracy = figure_rows(None, Some(&certain), &[]).remove(0);
+        let f1 = FigureRow { title: "Macro F1", unit: Unit::Score, ..accuracy.clone() };
+        assert!(known.has_spread() && !f1.has_spread());
+        let both = spread_words(&[&accuracy, &f1]).expect("both were measured");
+        assert_eq!(
+            both,
+            format!("Accuracy is 100.0 %; macro F1 is 1.000. {luck} accuracy and macro F1 could be luck.")
+        );
+        let mixed = spread_words(&[&known, &f1]).expect("both were measured");
+        assert!(mixed.ends_with(&format!("; macro F1 is 1.000. {luck} macro F1 could be luck.")), "{mixed}");
         assert_eq!(drawn(Task::default()).iter().map(|spec| spec.name).collect::<Vec<_>>(), ["accuracy", "macro_f1"]);
+    }
+
+    #[test]
+    fn words_and_marks_are_counted_as_bleu_parts_them_at_most() {
+        assert_eq!(["", "  yes ", "12 May 2026", "2026-05-12", "no, not now"].map(most_words), [0, 1, 3, 5, 4]);
+    }
+
+    #[test]
+    fn bleu_says_nothing_of_texts_that_are_too_short_for_it() {
+        let of = |expected: &[&str]| {
+            let sample = |expected: &&str| TextSample {
+                row: 1,
+                prompt: "when".into(),
+                expected: (*expected).into(),
+                generated: "now".into(),
+            };
+            let figures = evaluate_text_to_text(expected.iter().map(|expected| ("now", *expected)));
+            let writing = WritingEvaluation {
+                figures,
+                intervals: Vec::new(),
+                styles: TextStyles::default(),
+                samples: expected.iter().map(sample).collect(),
+                how: String::new(),
+                notes: Vec::new(),
+            };
+            let of_rows = measured(evaluation(Task::Seq2seqLm, vec![Figure::lower("loss", 1.0)]));
+            let after = Measured { writing: Some(writing), ..of_rows };
+            let rows = figure_rows(None, Some(&after), &[]);
+            ["bleu", "chrf"].map(|id| rows.iter().find(|row| row.id == id).map(|row| row.is_defined))
+        };
+        assert_eq!(of(&["yes", "12 May 2026"]), [Some(false), Some(true)]);
+        assert_eq!(of(&["yes", "on 12 May 2026"]), [Some(true), Some(true)], "one is long enough");
     }
 
     #[test]
@@ -246,7 +335,10 @@ mod tests {
             let spec = leading(task);
             let figures = vec![Figure::lower("loss", 2.0), Figure::higher(spec.name, 0.5)];
             let text = headline(&evaluation(task, figures));
-            assert!(text.ends_with(&format::figure(spec.unit, 0.5)) && !text.starts_with("loss"), "{text}");
+            let value = format::figure(spec.unit, 0.5);
+            assert!(text.starts_with(&value), "{text}");
+            let is_titled = !matches!(spec.unit, Unit::Share | Unit::Percent);
+            assert_eq!(text.ends_with(&format::in_sentence(spec.title)), is_titled, "{text}");
             assert_eq!(headline(&evaluation(task, Vec::new())), "");
         }
     }

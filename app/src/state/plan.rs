@@ -39,6 +39,11 @@ impl PlanState {
         Self { estimate: RwSignal::new(None), problem: RwSignal::new(None), is_asked: RwSignal::new(false) }
     }
 
+    /// Whether it is asked for and not answered yet.
+    pub(crate) fn is_being_made(self) -> bool {
+        self.is_asked.get() && self.estimate.with(Option::is_none) && self.problem.with(Option::is_none)
+    }
+
     /// How long the run takes, in a sentence.
     pub(crate) fn time_in_words(self) -> String {
         self.estimate.with(|estimate| {

@@ -99,16 +99,25 @@ pub(crate) fn runs_words(project: &SavedProject, runs: &[SavedRun]) -> String {
 
 /// When a project was changed, and the room that it takes.
 pub(crate) fn time_words(project: &SavedProject, now_ms: f64) -> String {
-    format!("changed {}, {}", ago(now_ms - project.changed_ms), format::bytes(project.bytes as f64))
+    let changed = ago(now_ms - project.changed_ms);
+    match (project.bytes, &project.file) {
+        (0, Some(_)) => format!("changed {changed}, shares its rows with another project"),
+        (0, None) => format!("changed {changed}"),
+        (bytes, _) => format!("changed {changed}, {}", format::bytes(bytes as f64)),
+    }
 }
 
 /// What goes with a project.
 pub(crate) fn loss_words(project: &SavedProject) -> String {
-    let runs = match project.runs.len() {
-        0 => String::new(),
-        count => format!(" and {} with all weights", format::plural(count, "run")),
+    let what = match project.runs.len() {
+        0 => "Its rows and its recipe".to_owned(),
+        count => format!("Its rows, its recipe and {} with all weights", format::plural(count, "run")),
     };
-    format!("Its rows, its recipe{runs} go, and {} become free.", format::bytes(project.bytes as f64))
+    match (project.bytes, &project.file) {
+        (0, Some(_)) => format!("{what} go, and no room becomes free: another project has the same rows."),
+        (0, None) => format!("{what} go, and no room becomes free."),
+        (bytes, _) => format!("{what} go, and {} become free.", format::bytes(bytes as f64)),
+    }
 }
 
 #[cfg(test)]
@@ -183,10 +192,17 @@ mod tests {
 
     #[test]
     fn what_goes_with_a_project_is_said_before_it_is_deleted() {
-        assert_eq!(loss_words(&project(&[])), "Its rows, its recipe go, and 2.5 MB become free.");
+        assert_eq!(loss_words(&project(&[])), "Its rows and its recipe go, and 2.5 MB become free.");
         let words = loss_words(&project(&["1", "2"]));
         assert!(words.contains("its recipe and 2 runs with all weights go, and 2.5 MB"), "{words}");
         assert_eq!(time_words(&project(&[]), 120_000.0), "changed 2 minutes ago, 2.5 MB");
+        let shared = SavedProject { bytes: 0, ..project(&[]) };
+        let words = loss_words(&shared);
+        assert_eq!(words, "Its rows and its recipe go, and no room becomes free: another project has the same rows.");
+        assert_eq!(time_words(&shared, 120_000.0), "changed 2 minutes ago, shares its rows with another project");
+        let without_rows = SavedProject { file: None, ..shared };
+        assert!(!loss_words(&without_rows).contains("another project"), "it has none to share");
+        assert_eq!(time_words(&without_rows, 120_000.0), "changed 2 minutes ago");
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(crate) fn shortage(room: &StorageRoom, needed: Option<f64>) -> Option<String
 /// Where it is kept, and what that means.
 pub(crate) fn place_words(place: Option<StoragePlace>) -> &'static str {
     match place {
-        Some(StoragePlace::Files) => "They lie in this browser's private files.",
+        Some(StoragePlace::Files) => "Models, projects and runs are kept in this browser's private files.",
         Some(StoragePlace::Database) => {
             "This browser has no private files for this page, so that all of it lies in its database (IndexedDB), which takes \
              longer to read and to write."
@@ -81,6 +81,12 @@ mod tests {
     fn where_nothing_is_kept_that_is_said() {
         assert!(place_words(None).contains("keeps nothing"));
         assert!(place_words(Some(StoragePlace::Database)).contains("IndexedDB"));
+        // It also stands below "No model is kept".
+        let files = place_words(Some(StoragePlace::Files));
+        assert!(
+            files.starts_with("Models, projects and runs are kept in") && files.contains("private files"),
+            "{files}"
+        );
         let model = |bytes| CachedModel {
             address: "0".repeat(32),
             id: "a/b".into(),

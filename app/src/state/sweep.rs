@@ -14,7 +14,7 @@ use hone_core::sweep::SweepOfRuns;
 use leptos::prelude::*;
 
 pub(crate) use draft::{SweepDraft, Tried, choices_of, offered};
-pub(crate) use told::{TrialRow, coordinate_values, is_unfinished, leg_words, size_words, trial_rows};
+pub(crate) use told::{TrialRow, coordinate_values, is_unfinished, leg_words, mean_secs, size_words, trial_rows};
 
 use crate::browser;
 

@@ -10,7 +10,7 @@ use crate::charts::parallel;
 use crate::components::{Button, Cell, table};
 use crate::format;
 use crate::state::Store;
-use crate::state::sweep::{TrialRow, coordinate_values, trial_rows};
+use crate::state::sweep::{TrialRow, coordinate_values, is_unfinished, trial_rows};
 
 const OF_FOLDS: &str =
     "The folds share training rows, so that the interval is narrower than it should be (Bengio and Grandvalet 2004).";
@@ -37,7 +37,10 @@ pub(super) fn result(store: Store, of: &SweepOfRuns, task: Task, can_use: bool) 
     let press = |trial: usize| can_use.then(|| Callback::new(move |()| store.use_trial(trial)));
     let line = |(place, row): (usize, &TrialRow)| cells(place, row, has_spread, press(row.trial), &words);
     let lines = rows.iter().enumerate().map(line).collect();
-    let best = rows.iter().find(|row| row.is_best).map(|best| use_best(best, &title, press(best.trial), &words));
+    let best = rows.iter().find(|row| row.is_best).map(|best| {
+        let what = if is_unfinished(of) { "Best so far" } else { "Best" };
+        use_best(what, best, &title, press(best.trial), &words)
+    });
     let of_folds = of.sweep.plan.search.folds.map(|_| view! { <p class="hint">{OF_FOLDS}</p> });
     let chart = coordinates(&coordinate_values(of), &rows, &title, &words).map(|(axes, lines)| {
         let names: Vec<&str> = axes.iter().map(|axis| axis.name.as_str()).collect();
@@ -79,13 +82,20 @@ fn cells(
         let interval = row.interval.map_or_else(|| "–".into(), |half| format!("± {}", words(half)));
         cells.extend([Cell::number(number(row.std_dev)), Cell::number(interval)]);
     }
-    cells.extend([Cell::new("text", row.runs.clone()), Cell::new("text", format::sentence(&row.state))]);
+    // Short words: the width that a text has at least is not theirs.
+    cells.extend([Cell::new("words", row.runs.clone()), Cell::new("words", format::sentence(&row.state))]);
     cells
 }
 
-fn use_best(best: &TrialRow, title: &str, on_use: Option<Callback<()>>, words: &impl Fn(f64) -> String) -> AnyView {
+fn use_best(
+    what: &str,
+    best: &TrialRow,
+    title: &str,
+    on_use: Option<Callback<()>>,
+    words: &impl Fn(f64) -> String,
+) -> AnyView {
     let figure = best.mean.map_or_else(String::new, |mean| format!(", {} {}", format::in_sentence(title), words(mean)));
-    let text = format!("Best so far: {}{figure}.", best.settings);
+    let text = format!("{what}: {}{figure}.", best.settings);
     let button = on_use.map(|on_use| {
         view! { <div class="row"><Button id="use-best" text="Use these settings" on_press=on_use /></div> }.into_any()
     });

@@ -104,8 +104,28 @@ pub(crate) fn leg_words(of: &SweepOfRuns, leg: &Leg) -> String {
     words.join(", ")
 }
 
-/// How many runs a sweep has and how long they take, where a run of the recipe takes `secs`.
-pub(crate) fn size_words(of: &SweepOfRuns, epochs_of_recipe: u32, secs: Option<f64>) -> Result<String, String> {
+/// Mean seconds of the runs of a sweep that came to their end, where they tell how long a run of `next` takes: of the same model, files
+/// and recipe, each of as many epochs.
+pub(crate) fn mean_secs(kept: &SweepOfRuns, next: &SweepOfRuns) -> Option<f64> {
+    let is_alike = (&kept.of, &kept.base, &kept.changes) == (&next.of, &next.base, &next.changes);
+    let has_other_epochs = matches!(kept.sweep.plan.search.way, Way::Halving { .. })
+        || kept.sweep.plan.space.iter().any(|axis| axis.setting == "num_train_epochs");
+    if !is_alike || has_other_epochs {
+        return None;
+    }
+    let runs = kept.sweep.trials.iter().flat_map(|trial| trial.rungs.iter().flatten());
+    let secs: Vec<f64> = runs.filter(|run| run.failed.is_none() && run.is_over).map(|run| run.secs).collect();
+    (!secs.is_empty()).then(|| secs.iter().sum::<f64>() / secs.len() as f64)
+}
+
+/// How many runs a sweep has and how long they take, where a run of the recipe takes `secs`; `is_measured` says that these are being
+/// measured.
+pub(crate) fn size_words(
+    of: &SweepOfRuns,
+    epochs_of_recipe: u32,
+    secs: Option<f64>,
+    is_measured: bool,
+) -> Result<String, String> {
     let ahead = of.epochs_ahead().map_err(|(trial, problem)| {
         let label = label_of(&problem.field);
         format!("Trial {trial} can't be run: {label}: {}.", problem.message)
@@ -125,6 +145,7 @@ pub(crate) fn size_words(of: &SweepOfRuns, epochs_of_recipe: u32, secs: Option<f
             let all = secs * epochs as f64 / f64::from(epochs_of_recipe.max(1));
             format!("{}, if an epoch takes as long as one of the recipe", about(all))
         }
+        None if is_measured => "how long that takes is being measured".into(),
         None => "how long that takes is known once a run of the recipe was measured".into(),
     };
     let runs = format::plural(runs, "run");
@@ -310,11 +331,26 @@ mod tests {
     #[test]
     fn a_sweep_says_how_large_it_is() {
         let folds = SweepDraft { folds: "2".into(), ..rates() };
-        let words = size_words(&of_draft(&folds), 3, Some(60.0)).expect("all can be run");
+        let words = size_words(&of_draft(&folds), 3, Some(60.0), false).expect("all can be run");
         assert!(words.starts_with("6 runs (3 trials of 2 runs each), 18 epochs in all: about 6 minutes"), "{words}");
         let halving = SweepDraft { tried: Tried::Halving, ..rates() };
-        let words = size_words(&of_draft(&halving), 3, None).expect("all can be run");
+        let words = size_words(&of_draft(&halving), 3, None, false).expect("all can be run");
         assert!(words.starts_with("At most 4 runs, 6 epochs in all: how long"), "{words}");
+        let words = size_words(&of_draft(&halving), 3, None, true).expect("all can be run");
+        assert!(words.ends_with("how long that takes is being measured."), "{words}");
+    }
+
+    #[test]
+    fn runs_that_came_to_their_end_tell_how_long_those_of_the_same_recipe_take() {
+        let next = of_draft(&rates());
+        let mut kept = of_draft(&rates());
+        assert_eq!(mean_secs(&kept, &next), None, "none was made");
+        tell(&mut kept, None, true, Some("diverged at step 2, weights of step 1".into()));
+        assert_eq!(mean_secs(&kept, &next), None, "it ended early");
+        tell(&mut kept, Some(0.5), true, None);
+        assert_eq!(mean_secs(&kept, &next), Some(1.0));
+        let other = SweepOfRuns { of: "tiny on others.csv".into(), ..next };
+        assert_eq!(mean_secs(&kept, &other), None, "of other rows");
     }
 
     #[test]
@@ -322,13 +358,13 @@ mod tests {
         let axes = vec![("class_weights", "none balanced".into())];
         let drawn = SweepDraft { tried: Tried::Random, count: "9".into(), axes, ..SweepDraft::default() };
         let mut of = of_draft(&drawn);
-        let by_accuracy = size_words(&of, 3, None).expect("both can be run");
+        let by_accuracy = size_words(&of, 3, None, false).expect("both can be run");
         assert!(
             by_accuracy.starts_with("2 runs") && by_accuracy.ends_with("all combinations that there are."),
             "{by_accuracy}"
         );
         of.metric = "loss".into();
-        let by_loss = size_words(&of, 3, None).expect("both can be run");
+        let by_loss = size_words(&of, 3, None, false).expect("both can be run");
         assert!(by_loss.contains("compared by their loss, and Class weights changes"), "{by_loss}");
     }
 

@@ -86,6 +86,14 @@ pub(crate) fn with_minus(text: String) -> String {
     }
 }
 
+/// Names in a sentence: `a`, `a and b`, `a, b and c`; `None` without any.
+pub(crate) fn names<T: AsRef<str>>(all: &[T]) -> Option<String> {
+    let (last, others) = all.split_last()?;
+    let others: Vec<&str> = others.iter().map(AsRef::as_ref).collect();
+    let last = last.as_ref();
+    Some(if others.is_empty() { last.to_owned() } else { format!("{} and {last}", others.join(", ")) })
+}
+
 /// A message with a capital in front, as a sentence has: only where it begins with a plain word. What may be a name (of
 /// a file, a label, a setting) stays as somebody wrote it.
 pub(crate) fn sentence(message: &str) -> String {
@@ -171,6 +179,13 @@ mod tests {
     fn figures_below_zero_have_the_minus_sign() {
         let found = [figure(Unit::Score, -0.25), figure(Unit::Number, -5e-5), figure(Unit::Score, 0.25)];
         assert_eq!(found, ["\u{2212}0.250", "\u{2212}5.00e-5", "0.250"]);
+    }
+
+    #[test]
+    fn names_are_joined_as_in_a_sentence() {
+        let all = ["a", "b", "c"];
+        let found = [0, 1, 2, 3].map(|count| names(&all[..count]));
+        assert_eq!(found, [None, Some("a".into()), Some("a and b".into()), Some("a, b and c".into())]);
     }
 
     #[test]

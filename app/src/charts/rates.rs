@@ -35,19 +35,13 @@ fn draw(points: &[(f64, f64)], mark: Option<f64>) -> Drawing {
     let x = Scale::new((from, to), FRAME.x_range());
     let y = Scale::new((low, high), FRAME.y_range());
     // The first point above reaches the upper edge; no line runs along it.
-    let mut was_above = false;
-    let mut clipped = |loss: f64| {
-        let leaves = loss > high && !was_above;
-        was_above = loss > high;
-        if leaves {
-            high
-        } else if loss <= high {
-            loss
-        } else {
-            f64::NAN
-        }
+    let is_above = |index: usize| decades[index].1 > high;
+    let clipped = |(index, &(rate, loss)): (usize, &(f64, f64))| match is_above(index) {
+        true if index > 0 && is_above(index - 1) => (rate, f64::NAN),
+        true => (rate, high),
+        false => (rate, loss),
     };
-    let shown: Vec<(f64, f64)> = decades.iter().map(|&(rate, loss)| (rate, clipped(loss))).collect();
+    let shown: Vec<(f64, f64)> = decades.iter().enumerate().map(clipped).collect();
     let step = geometry::tick_step(high - low, 4);
     let whole = ((from - 1e-9).ceil() as i32)..=((to + 1e-9).floor() as i32);
     Drawing {

@@ -78,13 +78,16 @@ fn sorted(rows: &[Vec<Cell>], order: Order) -> Vec<usize> {
 /// Rows from which a table scrolls within itself rather than with the page: of a small one that would hide a row.
 const MIN_TALL_ROWS: usize = 20;
 
+/// Classes of the frame of a table that scrolls within itself.
+const TALL: &str = "scroll tall";
+
 /// A table that scrolls where it is too wide or too long. `label` says what it shows, `id` is its test id.
 pub(crate) fn table(label: &'static str, id: &'static str, heads: &[&str], rows: Vec<Vec<Cell>>) -> AnyView {
     let heads = heads.iter().map(|name| match *name {
         "" => view! { <td></td> }.into_any(),
         name => view! { <th scope="col">{name.to_owned()}</th> }.into_any(),
     });
-    framed_of(rows.len(), label, id, heads.collect(), rows.into_iter().map(row).collect_view().into_any())
+    framed_as(frame_class(rows.len()), label, id, heads.collect(), rows.into_iter().map(row).collect_view().into_any())
 }
 
 /// As [`table`]; a press on a column's head puts the rows in its order.
@@ -115,28 +118,33 @@ pub(crate) fn sortable_table(
         .into_any()
     };
     let heads = heads.iter().enumerate().map(head).collect();
-    let num_rows = rows.len();
+    let class = frame_class(rows.len());
     let body = move || {
         let order = sorted(&rows, order.get());
         order.into_iter().map(|index| row(rows[index].clone())).collect_view()
     };
-    framed_of(num_rows, label, id, heads, body.into_any())
+    framed_as(class, label, id, heads, body.into_any())
 }
 
 /// The frame of a table whose rows are more than cells of text, each of them high: it scrolls within itself.
 pub(crate) fn framed(label: &'static str, id: &'static str, heads: Vec<AnyView>, body: AnyView) -> AnyView {
-    framed_of(MIN_TALL_ROWS, label, id, heads, body)
+    framed_as(TALL, label, id, heads, body)
 }
 
 /// How the frame of so many rows is laid out.
 fn frame_class(num_rows: usize) -> &'static str {
-    if num_rows >= MIN_TALL_ROWS { "scroll tall" } else { "scroll" }
+    if num_rows >= MIN_TALL_ROWS { TALL } else { "scroll" }
 }
 
-/// The frame of a table of so many rows.
-fn framed_of(num_rows: usize, label: &'static str, id: &'static str, heads: Vec<AnyView>, body: AnyView) -> AnyView {
+fn framed_as(
+    class: &'static str,
+    label: &'static str,
+    id: &'static str,
+    heads: Vec<AnyView>,
+    body: AnyView,
+) -> AnyView {
     view! {
-        <div class=frame_class(num_rows) tabindex="0" role="region" aria-label=label>
+        <div class=class tabindex="0" role="region" aria-label=label>
             <table data-testid=(!id.is_empty()).then_some(id)>
                 <thead>
                     <tr>{heads}</tr>

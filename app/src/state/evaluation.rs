@@ -85,18 +85,14 @@ impl FigureRow {
 /// Figures with their intervals in words, and once of which of them nothing is known, for every draw gave the same; `None` where no
 /// interval was measured.
 pub(crate) fn spread_words(rows: &[&FigureRow]) -> Option<String> {
-    let told: Vec<String> = rows.iter().filter_map(|row| row.in_words()).collect();
+    let (told, measured): (Vec<String>, Vec<&FigureRow>) =
+        rows.iter().filter_map(|row| Some((row.in_words()?, *row))).unzip();
     if told.is_empty() {
         return None;
     }
-    let is_unknown = |row: &&&FigureRow| row.in_words().is_some() && !row.has_spread();
-    let unknown: Vec<String> = rows.iter().filter(is_unknown).map(|row| format::in_sentence(row.title)).collect();
-    let names = match unknown.split_last() {
-        None => None,
-        Some((last, [])) => Some(last.clone()),
-        Some((last, others)) => Some(format!("{} and {last}", others.join(", "))),
-    };
-    let luck = names.map_or_else(String::new, |names| {
+    let unknown = measured.iter().filter(|row| !row.has_spread());
+    let unknown: Vec<String> = unknown.map(|row| format::in_sentence(row.title)).collect();
+    let luck = format::names(&unknown).map_or_else(String::new, |names| {
         format!(" These rows are too few, or too much alike, to say by how much {names} could be luck.")
     });
     Some(format!("{}.{luck}", format::sentence(&told.join("; "))))

@@ -93,11 +93,7 @@ pub(crate) fn message_at(spec: &FieldSpec, problems: &[ConfigProblem], draft: &R
 pub(crate) fn names_of(problems: &[ConfigProblem], draft: &RunDraft, fields: &[FieldSpec]) -> String {
     let is_wrong = |spec: &&FieldSpec| problems.iter().any(|problem| field_of(problem, draft) == spec.name);
     let labels: Vec<_> = fields.iter().filter(is_wrong).map(|spec| spec.label).collect();
-    match labels.split_last() {
-        None => "a setting".into(),
-        Some((last, [])) => (*last).into(),
-        Some((last, others)) => format!("{} and {last}", others.join(", ")),
-    }
+    format::names(&labels).unwrap_or_else(|| "a setting".into())
 }
 
 /// How the draft has a number of layers after which nothing is typed yet.

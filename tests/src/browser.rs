@@ -297,7 +297,8 @@ impl Browser {
                 continue; // it was drawn anew meanwhile
             }
             self.demand(clicked, &format!("{id} can't be clicked"));
-            if self.script("return window.__heard", Vec::new()) == true {
+            // Where the click replaced the page, the new one knows nothing of it.
+            if self.script("return window.__heard ?? true", Vec::new()) == true {
                 return;
             }
         }

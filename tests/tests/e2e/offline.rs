@@ -14,7 +14,7 @@ use xtask::{offline, proc};
 use crate::hub::{ID, load};
 use crate::site::{READ_SECS, Site, tiny_files};
 
-/// In which a tab that is closed, or one that reloads, is gone from the browser's lists.
+/// In which a tab that is closed is gone from the service worker's list, too.
 const MOMENT: Duration = Duration::from_secs(1);
 
 /// A copy of the page, without the models, that browsers keep; returns the name of its build, too.
@@ -119,17 +119,19 @@ fn a_newer_version_is_offered_and_never_mixed_in() {
 
     // Not while another tab holds the old one.
     let _ = browser.script("window.__other = window.open('./?backend=cpu')", Vec::new());
-    std::thread::sleep(MOMENT);
+    let is_there = "return !!window.__other.document.querySelector('[data-testid=update]')";
+    browser.wait_until("the other tab has the page", READ_SECS, is_there, Vec::new());
     browser.click("use-update");
     let refused = "return document.querySelector('[data-testid=update]').textContent.includes('other tabs')";
     browser.wait_until("the other tab is named", READ_SECS, refused, Vec::new());
     assert_eq!(build_of(browser), old);
     let _ = browser.script("window.__other.close()", Vec::new());
+    browser.wait_until("the other tab is closed", READ_SECS, "return window.__other.closed", Vec::new());
     std::thread::sleep(MOMENT);
 
     browser.click("use-update");
-    std::thread::sleep(MOMENT);
-    let opened = "return document.querySelector('script[data-build]')?.dataset.build === arguments[0]";
+    let opened = "return document.readyState === 'complete' && \
+        document.querySelector('script[data-build]')?.dataset.build === arguments[0]";
     browser.wait_until("the new version is open", READ_SECS, opened, vec![json!(new)]);
     site.wait_for_device();
     assert_eq!(fetched(browser, FILE), "new");

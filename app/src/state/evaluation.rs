@@ -4,7 +4,7 @@
 use hone_core::event::Split;
 use hone_core::metrics::figure;
 use hone_core::session::protocol::WritingEvaluation;
-use hone_core::task::{Evaluation, FigureSpec, RowPredictions, Task, Unit};
+use hone_core::task::{Evaluation, FigureSpec, RowPredictions, Task, Unit, WRITING_FIGURES};
 
 use crate::format;
 
@@ -32,16 +32,6 @@ const NUM_SOURCES: usize = 50;
 pub(crate) fn num_prompts(task: Task) -> usize {
     if task.spec().settings.contains(&"max_target_length") { NUM_SOURCES } else { NUM_PROMPTS }
 }
-
-/// Figures of what a model wrote.
-const OF_WRITING: [FigureSpec; 6] = [
-    FigureSpec { name: "bleu", title: "BLEU, 0 to 100", unit: Unit::Score, higher_is_better: true },
-    FigureSpec { name: "chrf", title: "chrF, 0 to 100", unit: Unit::Score, higher_is_better: true },
-    FigureSpec { name: "rouge1", title: "ROUGE-1", unit: Unit::Score, higher_is_better: true },
-    FigureSpec { name: "rouge2", title: "ROUGE-2", unit: Unit::Score, higher_is_better: true },
-    FigureSpec { name: "rougeL", title: "ROUGE-L", unit: Unit::Score, higher_is_better: true },
-    FigureSpec { name: "exact_match", title: "Exact match", unit: Unit::Share, higher_is_better: true },
-];
 
 /// A figure before and after training.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,22 +88,6 @@ pub(crate) fn spread_words(rows: &[&FigureRow]) -> Option<String> {
     Some(format!("{}.{luck}", format::sentence(&told.join("; "))))
 }
 
-/// Words and marks that BLEU counts in runs: in texts that all have fewer it is not defined.
-const BLEU_WORDS: usize = 4;
-
-/// At most so many words and marks, as BLEU parts them: each mark of ASCII may stand alone.
-fn most_words(text: &str) -> usize {
-    let marks = text.chars().filter(char::is_ascii_punctuation).count();
-    let is_between = |c: char| c.is_whitespace() || c.is_ascii_punctuation();
-    marks + text.split(is_between).filter(|word| !word.is_empty()).count()
-}
-
-/// Whether a figure of written texts says something: BLEU does not where all texts of the file are too short for it.
-fn is_defined(name: &str, writing: &WritingEvaluation) -> bool {
-    let samples = &writing.samples;
-    name != "bleu" || samples.is_empty() || samples.iter().any(|sample| most_words(&sample.expected) >= BLEU_WORDS)
-}
-
 /// A figure in test ids.
 pub(crate) fn figure_id(name: &str) -> String {
     match name {
@@ -158,12 +132,12 @@ pub(crate) fn figure_rows(
         FigureRow { least, interval, ..row }
     });
     let written = shown.writing.as_ref().map_or_else(Vec::new, WritingEvaluation::figures);
-    let of_writing = OF_WRITING.iter().map(|spec| {
+    let of_writing = WRITING_FIGURES.iter().map(|spec| {
         let row = row(spec, figure_id(spec.name), before, after, &|measured, name| {
             figure(&measured.writing.as_ref()?.figures.figures(), name).map(|figure| figure.value)
         });
         let interval = figure(&written, spec.name).and_then(|figure| figure.interval);
-        let is_defined = shown.writing.as_ref().is_none_or(|writing| is_defined(spec.name, writing));
+        let is_defined = shown.writing.as_ref().is_none_or(|writing| writing.is_defined(spec.name));
         FigureRow { interval, is_defined, ..row }
     });
     of_rows.chain(of_writing).filter(|row| row.before.or(row.after).is_some()).collect()
@@ -225,7 +199,7 @@ mod tests {
             let figures = task.spec().figures;
             assert_eq!(figures[0].name, LOSS.name, "{task:?}");
             let ids: BTreeSet<_> = figures.iter().chain(&OF_WRITING).map(|spec| figure_id(spec.name)).collect();
-            let shared = figures.iter().filter(|spec| OF_WRITING.iter().any(|one| one.name == spec.name)).count();
+            let shared = figures.iter().filter(|spec| WRITING_FIGURES.iter().any(|one| one.name == spec.name)).count();
             assert_eq!(ids.len(), figures.len() + OF_WRITING.len() - shared, "{task:?}");
             assert!(drawn(task).len() <= 2);
         }
@@ -291,11 +265,6 @@ mod tests {
         let mixed = spread_words(&[&known, &f1]).expect("both were measured");
         assert!(mixed.ends_with(&format!("; macro F1 is 1.000. {luck} macro F1 could be luck.")), "{mixed}");
         assert_eq!(drawn(Task::default()).iter().map(|spec| spec.name).collect::<Vec<_>>(), ["accuracy", "macro_f1"]);
-    }
-
-    #[test]
-    fn words_and_marks_are_counted_as_bleu_parts_them_at_most() {
-        assert_eq!(["", "  yes ", "12 May 2026", "2026-05-12", "no, not now"].map(most_words), [0, 1, 3, 5, 4]);
     }
 
     #[test]

@@ -130,6 +130,11 @@ fn tokenize_13a(text: &str) -> Vec<String> {
     line.split(is_python_space).filter(|token| !token.is_empty()).map(str::to_string).collect()
 }
 
+/// Tokens of a text, as they are counted.
+pub(super) fn num_words(text: &str) -> usize {
+    tokenize_13a(text).len()
+}
+
 /// `([\{-\~\[-\` -\&\(-\+\:-\@\/])` becomes ` \1 `.
 fn part_punctuation(chars: &[char]) -> Vec<char> {
     let mut parted = Vec::with_capacity(chars.len() * 2);
@@ -245,6 +250,11 @@ mod tests {
             let found = corpus_bleu(std::slice::from_ref(&pair.hypothesis), &[pair.reference]).score;
             assert!((found - pair.bleu).abs() < TOLERANCE, "{found} is not {} for {:?}", pair.bleu, pair.hypothesis);
         }
+    }
+
+    #[test]
+    fn words_and_marks_are_counted_as_bleu_parts_them() {
+        assert_eq!(["", "  yes ", "12 May 2026", "no, not now"].map(num_words), [0, 1, 3, 4]);
     }
 
     #[test]

@@ -111,7 +111,12 @@ impl PreferenceTally {
         let (Some(share), Some([low, high])) = (self.share_of_second(), self.interval()) else {
             return format!("{counts} None of them is preferred.");
         };
+        let decided = count(self.num_decided() as usize);
         let percent = |share: f64| format!("{:.0} %", share * 100.0);
+        let range = format!("{}, 95 % between {} and {}", percent(share), percent(low), percent(high));
+        if self.first == self.second {
+            return format!("{counts} Of {decided} decided, each has {range}: these votes prefer neither.");
+        }
         let p_value = self.p_value();
         let chance = if p_value < 0.001 { "less than 0.1 %".to_owned() } else { format!("{:.1} %", p_value * 100.0) };
         let luck = if p_value < ALPHA {
@@ -119,13 +124,9 @@ impl PreferenceTally {
         } else {
             "this could be luck: rate more pairs before you rely on it"
         };
-        let decided = count(self.num_decided() as usize);
         format!(
-            "{counts} Of {decided} decided, {second} has {}, 95 % between {} and {}. Between models that are equally good so large a \
-             difference comes with a chance of {chance}: {luck}.",
-            percent(share),
-            percent(low),
-            percent(high)
+            "{counts} Of {decided} decided, {second} has {range}. Between models that are equally good so large a difference comes \
+             with a chance of {chance}: {luck}."
         )
     }
 }
@@ -188,6 +189,11 @@ mod tests {
         assert!(words.starts_with("Before: 2 votes. After: 8 votes. 1 tie. Of 10 decided, After has 80 %"), "{words}");
         assert!(words.contains("between 49 % and 94 %") && words.contains("10.9 %: this could be luck"), "{words}");
         assert!(tally(1, 9, 0).in_words("a", "b").ends_with("2.1 %: this is hardly luck."));
+        let even = tally(5, 5, 0).in_words("a", "b");
+        assert!(
+            even.ends_with("Of 10 decided, each has 50 %, 95 % between 24 % and 76 %: these votes prefer neither."),
+            "{even}"
+        );
         assert!(tally(0, 0, 2).in_words("a", "b").ends_with("2 ties. None of them is preferred."));
     }
 

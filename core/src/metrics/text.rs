@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::bleu::{MAX_NGRAM_ORDER, num_words};
 use super::figure::{Figure, known_interval};
 use super::text_style::TextStyles;
 use super::text_to_text::TextToTextEvaluation;
@@ -62,5 +63,13 @@ impl WritingEvaluation {
             Figure { interval, ..figure }
         };
         self.figures.figures().into_iter().zip(intervals).map(with_interval).collect()
+    }
+
+    /// Whether the figure of that name says something of these texts: BLEU counts runs of [`MAX_NGRAM_ORDER`] words, and does not
+    /// where all texts of the file are shorter.
+    #[must_use]
+    pub fn is_defined(&self, name: &str) -> bool {
+        let is_long_enough = |sample: &TextSample| num_words(&sample.expected) >= MAX_NGRAM_ORDER;
+        name != "bleu" || self.samples.is_empty() || self.samples.iter().any(is_long_enough)
     }
 }

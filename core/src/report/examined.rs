@@ -249,11 +249,15 @@ fn findings_table(findings: &[FoundInRows], notes: &[String]) -> String {
             Cell::text(one.severity.name()),
             Cell::number(count(one.num_rows)),
             Cell::text(&one.message),
-            Cell::text(&one.action),
         ]
     };
-    let rows: Vec<Vec<Cell>> = findings.iter().map(row).collect();
-    table(&["", "How serious", "Rows", "What was found", "What would mend it"], &rows) + &sentences(notes)
+    let mut heads = vec!["", "How serious", "Rows", "What was found"];
+    let mut rows: Vec<Vec<Cell>> = findings.iter().map(row).collect();
+    if findings.iter().any(|one| !one.action.is_empty()) {
+        heads.push("What would mend it");
+        rows.iter_mut().zip(findings).for_each(|(cells, one)| cells.push(Cell::text(&one.action)));
+    }
+    table(&heads, &rows) + &sentences(notes)
 }
 
 fn few_shot(report: &FewShotReport) -> String {

@@ -1,10 +1,10 @@
 //! What a model wrote after prompts when it was measured, before training and after, as tables: figures against the file, what the
 //! texts are like, and the texts.
 
-use super::figures::interval_text;
+use super::figures::{figure_text, interval_text};
 use super::frame::{Cell, paragraph, table};
-use crate::metrics::{Figure, TextStyle, WritingEvaluation};
-use crate::task::Unit;
+use crate::metrics::{TextStyle, WritingEvaluation, figure};
+use crate::task::{FigureSpec, WRITING_FIGURES};
 use crate::words::plural;
 
 /// Texts that are shown.
@@ -42,15 +42,21 @@ fn how(shown: &WritingEvaluation) -> String {
 }
 
 fn against_the_file(sides: [Option<&WritingEvaluation>; 2], shown: &WritingEvaluation) -> String {
-    let values = |index: usize| sides.map(|side| side.map(|one| one.figures.figures()[index].value));
-    let row = |(index, figure): (usize, Figure)| {
-        let mut cells = vec![Cell::text(&figure.name)];
-        cells.extend(values(index).map(|value| number(value, |value| format!("{value:.3}"))));
-        cells.push(Cell::number(interval_text(Unit::Score, figure.interval)));
+    let figures = shown.figures();
+    let row = |spec: &FigureSpec| {
+        let is_defined = shown.is_defined(spec.name);
+        let value = |side: &WritingEvaluation| figure(&side.figures.figures(), spec.name).map(|figure| figure.value);
+        let interval = figure(&figures, spec.name).and_then(|figure| figure.interval);
+        let mut cells = vec![Cell::text(spec.title)];
+        let shown_of = |side: Option<&WritingEvaluation>| side.filter(|_| is_defined).and_then(value);
+        cells.extend(sides.map(|side| number(shown_of(side), |value| figure_text(spec.unit, value))));
+        cells.push(Cell::number(interval_text(spec.unit, interval.filter(|_| is_defined))));
         cells
     };
-    let rows: Vec<Vec<Cell>> = shown.figures().into_iter().enumerate().map(row).collect();
-    table(&["Against the file", "Before", "After", "95 % between"], &rows)
+    let rows: Vec<Vec<Cell>> = WRITING_FIGURES.iter().map(row).collect();
+    let too_short = "BLEU counts runs of four words: the texts of the file are all too short for it.";
+    let too_short = if shown.is_defined("bleu") { "" } else { too_short };
+    table(&["Against the file", "Before", "After", "95 % between"], &rows) + &paragraph("soft", too_short)
 }
 
 fn styles(sides: [Option<&WritingEvaluation>; 2], shown: &WritingEvaluation) -> String {

@@ -106,7 +106,7 @@ pub use run_comparison::{
 pub use slicing::{
     ColumnsOfRows, MAX_SLICE_VALUES, MeasuredRow, MeasuredRows, SliceBy, Slicing, can_slice, slice_rows,
 };
-pub use spec::{FigureSpec, HeadKind, LOSS, TaskSpec, Unit};
+pub use spec::{FigureSpec, HeadKind, LOSS, TaskSpec, Unit, WRITING_FIGURES};
 pub use swaps::{
     FlippedRow, LabelAnswer, SwapPairs, SwapReport, can_swap, compare_answers, label_answer, texts_to_swap,
 };

@@ -51,6 +51,16 @@ pub struct FigureSpec {
     pub higher_is_better: bool,
 }
 
+/// Figures of what a model wrote after prompts, in the order of [`TEXT_FIGURES`](crate::metrics::TEXT_FIGURES).
+pub const WRITING_FIGURES: [FigureSpec; 6] = [
+    FigureSpec::score("bleu", "BLEU, 0 to 100"),
+    FigureSpec::score("chrf", "chrF, 0 to 100"),
+    FigureSpec::score("rouge1", "ROUGE-1"),
+    FigureSpec::score("rouge2", "ROUGE-2"),
+    FigureSpec::score("rougeL", "ROUGE-L"),
+    FigureSpec::share("exact_match", "Exact match"),
+];
+
 /// Figures that stand behind the others: whoever looks for them finds them, and nobody else has to read past them.
 const MORE_FIGURES: [&str; 12] = [
     "weighted_precision",

@@ -1,8 +1,11 @@
 # `hone` for a server with an NVIDIA GPU:
 #
 #     docker build -t hone .
-#     docker run --gpus all -v "$PWD:/data" hone train --model … --data rows.csv --output tuned
+#     mkdir -p ~/.cache
+#     docker run --rm --gpus all --user "$(id -u):$(id -g)" -e HOME=/tmp -e XDG_CACHE_HOME=/cache \
+#         -v "$PWD:/data" -v "$HOME/.cache:/cache" hone train --model … --data rows.csv --output tuned
 #
+# It runs as you, so that it may write to your folder; models that it fetches stay in your cache for the next run.
 # The machine brings the driver (NVIDIA Container Toolkit); CUDA's own parts are in the image.
 FROM rust:1-bookworm AS build
 WORKDIR /src

@@ -2,7 +2,8 @@
 
 use hone_core::spreadsheet;
 use hone_core::task::Unit;
-pub(crate) use hone_core::words::{count, plural};
+use hone_core::words;
+pub(crate) use hone_core::words::{count, plural, significant};
 
 /// `22.7 million`, `558,272`.
 pub(crate) fn large(value: f64) -> String {
@@ -24,48 +25,18 @@ pub(crate) fn bytes(value: f64) -> String {
     }
 }
 
-/// `under 1 s`, `8 s`, `3 min 20 s`, `2 h 05 min`.
+/// `under 1 s`, else [`words::duration`]; `unknown` for what is no time.
 pub(crate) fn duration(secs: f64) -> String {
-    if !secs.is_finite() || secs < 0.0 {
-        return "unknown".into();
-    }
-    // Durations shown here are far below the range of u64.
-    let whole = secs.round() as u64;
-    match whole {
-        0 => "under 1 s".into(),
-        1..60 => format!("{whole} s"),
-        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
-        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    match secs {
+        secs if !secs.is_finite() || secs < 0.0 => "unknown".into(),
+        secs if secs.round() < 1.0 => "under 1 s".into(),
+        secs => words::duration(secs),
     }
 }
 
 /// `87.5 %` of a share in `[0, 1]`.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
-}
-
-/// Four significant digits, without an exponent where that stays short.
-pub(crate) fn significant(value: f64) -> String {
-    let size = value.abs();
-    if !value.is_finite() {
-        "not a number".into()
-    } else if size == 0.0 {
-        "0".into()
-    } else if size >= 1e7 {
-        format!("{value:.2e}")
-    } else if size >= 1000.0 {
-        format!("{value:.0}")
-    } else if size >= 100.0 {
-        format!("{value:.1}")
-    } else if size >= 10.0 {
-        format!("{value:.2}")
-    } else if size >= 1.0 {
-        format!("{value:.3}")
-    } else if size >= 1e-3 {
-        format!("{value:.4}")
-    } else {
-        format!("{value:.2e}")
-    }
 }
 
 /// `+0.125`, `−0.031`, for differences; `±0.0` for one that would be written as none.
@@ -186,15 +157,6 @@ mod tests {
         let all = ["a", "b", "c"];
         let found = [0, 1, 2, 3].map(|count| names(&all[..count]));
         assert_eq!(found, [None, Some("a".into()), Some("a and b".into()), Some("a, b and c".into())]);
-    }
-
-    #[test]
-    fn small_numbers_keep_their_digits() {
-        assert_eq!([significant(0.12345), significant(5e-5), significant(12.3456)], ["0.1235", "5.00e-5", "12.35"]);
-        assert_eq!(
-            [significant(50_257.4), significant(1.5e9), significant(f64::INFINITY)],
-            ["50257", "1.50e9", "not a number"]
-        );
     }
 
     #[test]

@@ -17,18 +17,20 @@ mod share;
 mod sweep;
 mod using;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use clap::{Args, Parser, Subcommand};
 use hone_core::config::{
     ConfigProblem, ExportFormat, MadeCopies, Method, ModelChanges, ReadOptions, RowEdits, RunConfig, RunDraft,
 };
 use hone_core::hub::{KNOWN_MODELS, ModelFamily};
 use hone_core::session::protocol::ModelInfo;
-use hone_core::task::{Task, guess_for_model};
+use hone_core::task::{Task, guess_for_model_as_read};
 
 use crate::device::DeviceChoice;
 use crate::failure::{EXIT_CODES, Usage};
+use crate::output::read_file;
 pub(crate) use augment::DataAugmentArgs;
 use changes::ChangeArgs;
 pub(crate) use data::{DataCommand, DataReportArgs};
@@ -117,11 +119,14 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
     /// Pretrained model: a folder, or a hub id such as sentence-transformers/all-MiniLM-L6-v2
+    // Where the output folder is missing too, all that is missing is named at once; else by `settings`.
     #[arg(long, value_name = "DIR|ID")]
+    #[arg(required_unless_present_any = ["output", "job", "project", "resume", "plan", "find_learning_rate"])]
     pub(crate) model: Option<String>,
     /// Rows to learn from: CSV, TSV, JSON, JSON Lines, CoNLL or plain text, as suits the task; of images a folder or a zip
     /// that has a folder for each label, or a table of file names and labels (examples: docs/tasks.md)
     #[arg(long, value_name = "FILE|DIR")]
+    #[arg(required_unless_present_any = ["part", "output", "job", "project", "resume", "plan", "find_learning_rate"])]
     pub(crate) data: Option<PathBuf>,
     /// Validation rows of your own [default: a share of --data]
     #[arg(long, value_name = "FILE|DIR")]
@@ -191,12 +196,12 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "DIR", alias = "logging-dir", conflicts_with_all = ["plan", "find_learning_rate"])]
     pub(crate) log_dir: Option<PathBuf>,
     /// Edits of single rows, a file that the page saved; they take the place of those in the job file
-    #[arg(long, value_name = "FILE", value_parser = parse_edits)]
-    edits: Option<RowEdits>,
+    #[arg(long, value_name = "FILE")]
+    edits: Option<PathBuf>,
     /// Copies of training rows that a model made, a file that hone data augment --copies wrote; they take the place of those in the job
     /// file
-    #[arg(long, value_name = "FILE", value_parser = parse_copies)]
-    copies: Option<MadeCopies>,
+    #[arg(long, value_name = "FILE")]
+    copies: Option<PathBuf>,
     #[command(flatten)]
     read: ReadArgs,
     #[command(flatten)]
@@ -227,6 +232,28 @@ impl TrainArgs {
         self.run.draft().typed(name).is_some()
     }
 
+    /// Problems of flags that say which rows are held out, for a run that holds out none.
+    pub(crate) fn unused_without_splits(&self) -> Vec<ConfigProblem> {
+        self.share.unused_without_splits()
+    }
+
+    /// Puts the edits and copies of rows whose files were named in the place of those of `read`.
+    ///
+    /// # Errors
+    /// When a file can't be read, or is none of such.
+    pub(crate) fn read_row_files(&self, read: &mut ReadOptions) -> anyhow::Result<()> {
+        let unusable = |flag: &str, error: String, path: &Path| anyhow!("{flag}: {error}: {}", path.display());
+        if let Some(path) = &self.edits {
+            let bytes = read_file("read the edits of rows", path)?;
+            read.edits = RowEdits::from_json(&bytes).map_err(|error| unusable("--edits", error, path))?;
+        }
+        if let Some(path) = &self.copies {
+            let bytes = read_file("read the copies of rows", path)?;
+            read.copies = MadeCopies::from_json(&bytes).map_err(|error| unusable("--copies", error, path))?;
+        }
+        Ok(())
+    }
+
     /// The typed settings over `base`.
     ///
     /// # Errors
@@ -239,12 +266,6 @@ impl TrainArgs {
         });
         let mut read = self.read.over(&base.read, &mut problems);
         read.sharing = self.share.over(&base.read.sharing, self.valid.is_some(), &mut problems);
-        if let Some(edits) = &self.edits {
-            read.edits.clone_from(edits);
-        }
-        if let Some(copies) = &self.copies {
-            read.copies.clone_from(copies);
-        }
         let changes = self.changes.over(&base.changes, &mut problems);
         let draft = self.run.draft();
         problems.extend(blank_fields(draft).map(|field| format!("{}: is empty", flag_of(field))));
@@ -342,7 +363,7 @@ fn task_help(what: &str, tasks: &[Task], default: &str) -> String {
 
 /// The tasks whose models `hone predict` asks.
 fn predicted() -> Vec<Task> {
-    Task::ALL.iter().copied().filter(|task| task.spec().command == "predict").collect()
+    Task::ALL.iter().copied().filter(|task| !task.spec().writes()).collect()
 }
 
 /// What `--task` takes.
@@ -370,8 +391,8 @@ pub(crate) fn choose_task(asked: Option<Task>, info: &ModelInfo) -> anyhow::Resu
     }
 }
 
-/// The task of a run: what was asked for, else what the training file is plainly for, else what the model is for; and what
-/// there is to say where that was guessed.
+/// The task of a run: what was asked for, else what the training file is plainly for, or the columns that are named, else what the model
+/// is for; and what there is to say where that was guessed.
 ///
 /// # Errors
 /// When the model's architecture has no head for what was asked, or the file holds images and the model reads texts.
@@ -379,6 +400,7 @@ pub(crate) fn choose_task_of_run(
     asked: Option<Task>,
     info: &ModelInfo,
     (name, bytes): &(String, Vec<u8>),
+    read: &ReadOptions,
     from_scratch: bool,
 ) -> anyhow::Result<(Task, Option<String>)> {
     let reads_images = |task: &&Task| task.spec().family() == ModelFamily::Vision;
@@ -400,19 +422,9 @@ pub(crate) fn choose_task_of_run(
     let can_begin = |task: &Task| !from_scratch || task.spec().settings.contains(&"from_scratch");
     let tasks: Vec<Task> = info.tasks.iter().copied().filter(can_begin).collect();
     let own = Some(info.task).filter(can_begin).or(tasks.first().copied()).unwrap_or(info.task);
-    let task = guess_for_model(name, bytes, &tasks, own);
+    let task = guess_for_model_as_read(name, bytes, read, &tasks, own);
     let guess = || format!("task: {}, guessed from the data; --task chooses another", task_name(task));
     Ok((task, (task != info.task).then(guess)))
-}
-
-fn parse_edits(path: &str) -> Result<RowEdits, String> {
-    let bytes = std::fs::read(path).map_err(|error| format!("can't be read: {error}"))?;
-    RowEdits::from_json(&bytes)
-}
-
-fn parse_copies(path: &str) -> Result<MadeCopies, String> {
-    let bytes = std::fs::read(path).map_err(|error| format!("can't be read: {error}"))?;
-    MadeCopies::from_json(&bytes)
 }
 
 fn parse_format(text: &str) -> Result<ExportFormat, String> {

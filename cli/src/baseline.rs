@@ -22,7 +22,7 @@ use crate::device::{self, DeviceChoice};
 use crate::failure::Usage;
 use crate::inputs::{data_report, read_data};
 use crate::model_files;
-use crate::progress::{Progress, split_name};
+use crate::progress::Progress;
 
 /// Runs `hone baseline`.
 ///
@@ -97,7 +97,7 @@ fn table(found: &QuickBaseline) -> String {
     let (examples, rows) = (part(*num_examples, *num_train), part(*num_rows, *num_of_split));
     let measured = match num_folds {
         Some(folds) => format!("{rows} training rows, each told by those of the other folds of {folds}"),
-        None => format!("{rows} {} rows, told by {examples} training rows", split_name(*split)),
+        None => format!("{rows} {} rows, told by {examples} training rows", split.words()),
     };
     let width = found.methods.iter().map(|figures| figures.method.title().len()).max().unwrap_or(0);
     let line = |figures: &QuickFigures| {

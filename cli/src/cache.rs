@@ -11,7 +11,7 @@ use hone_core::hub::{check_revision, is_commit, redact};
 use serde::{Deserialize, Serialize};
 
 use crate::hub_env;
-use crate::output::write_file;
+use crate::output::{remove_file, write_file};
 
 const MANIFEST: &str = "fetched.json";
 
@@ -122,6 +122,14 @@ pub(crate) fn read(dir: &Path) -> Option<Manifest> {
 pub(crate) fn finish(dir: &Path, manifest: &Manifest) -> anyhow::Result<()> {
     let json = serde_json::to_vec_pretty(manifest).context("can't describe the fetched files")?;
     write_file(&json, &dir.join(MANIFEST))
+}
+
+/// Takes that back, before files of it are replaced: should that break off, the folder is not taken for a whole one.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn unseal(dir: &Path) -> anyhow::Result<()> {
+    remove_file(&dir.join(MANIFEST))
 }
 
 /// Every whole model in the cache, with its folder, by id.

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use anyhow::{anyhow, bail};
 use hone_core::metrics::{Difference, NUM_RESAMPLES, known_interval};
 use hone_core::task::{ComparedFigure, ComparedRow, RunComparison, compare_pairs};
-use hone_core::words::plural;
+use hone_core::words::{count, plural};
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::rows::prediction_lines;
@@ -50,7 +50,7 @@ fn compare(first: &[PredictedRow], second: &[PredictedRow]) -> anyhow::Result<Ru
 /// Refuses rows of other files or of several tasks, and models that read the same rows as other tokens.
 fn check_same_rows(first: &[PredictedRow], second: &[PredictedRow]) -> anyhow::Result<()> {
     if first.len() != second.len() {
-        bail!("A has {} and B {}: both have to be of the same file", plural(first.len(), "row"), second.len());
+        bail!("A has {} and B {}: both have to be of the same file", plural(first.len(), "row"), count(second.len()));
     }
     if let [one, rest @ ..] = first
         && let Some(other) = rest.iter().find(|row| discriminant(&row.made) != discriminant(&one.made))
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(mixed, "row 2 of A has the label and row 3 the number of tokens: a file has to be of one task");
         let several = |labels: &[&str]| in_rows(vec![labeled(json!(labels), json!(["a"]))]);
         let found = compare(&several(&["a"]), &several(&["a"])).expect("the same rows");
-        assert!(found.figures.len() == 1 && report(&found).contains("\n  All labels right "), "{found:?}");
+        assert!(found.figures.len() == 2 && report(&found).contains("\n  All labels right "), "{found:?}");
         let [one, other] = [["a", "b"], ["b", "a"]].map(|labels| several(&labels).remove(0).in_order());
         assert!(compare(&[one], &[other]).is_ok(), "each model lists labels in its own order");
     }
@@ -215,7 +215,10 @@ mod tests {
         let numbers = |off: f32| {
             let made = |index: usize| {
                 let number = index as f32;
-                Made::Numbers { numbers: vec![number], predicted: vec![number + off * (1.0 + number / 20.0)] }
+                Made::Numbers {
+                    numbers: vec![f64::from(number)],
+                    predicted: vec![number + off * (1.0 + number / 20.0)],
+                }
             };
             in_rows((0..20).map(made).collect())
         };

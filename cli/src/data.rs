@@ -15,11 +15,11 @@ use std::rc::Rc;
 use anyhow::{anyhow, bail};
 use hone_core::config::{ReadOptions, RunConfig};
 use hone_core::data::DataFiles;
-use hone_core::data::findings::{Finding, FindingGroup, Findings, FoundRow, mask_personal};
+use hone_core::data::findings::{Finding, FindingGroup, FindingKind, Findings, FoundRow, mask_personal};
 use hone_core::session::with_model_of_rows;
 use hone_core::task::{
     DataReport, FindingSearch, HeadKind, Purpose, ReadRequest, Reads, Task, TaskData, TaskError, TaskModel,
-    explain_no_guess, finding_of_warning, guess,
+    explain_no_guess, finding_of_warning, guess_as_read,
 };
 use hone_core::words::{list, plural};
 use serde::Serialize;
@@ -51,7 +51,7 @@ struct Found {
     /// Of each finding the beginnings of the rows of its first groups, group after group.
     excerpts: Vec<Vec<Vec<String>>>,
     /// Tokens were counted.
-    has_model: bool,
+    has_tokens: bool,
 }
 
 /// The JSON.
@@ -87,7 +87,7 @@ fn report(args: &DataReportArgs) -> anyhow::Result<ExitCode> {
     let (read, run) = args.settings()?;
     let files = read_data(&args.file, args.valid.as_deref(), args.test.as_deref(), read.sheet.as_deref())?;
     let (name, bytes) = &files.train;
-    let Some(task) = args.task.or_else(|| guess(name, bytes, Task::ALL)) else {
+    let Some(task) = args.task.or_else(|| guess_as_read(name, bytes, &read, Task::ALL)) else {
         bail!("{}: {}", explain_no_guess(name, bytes, &read), args.file.display());
     };
     let unused = unused_columns(&read, task);
@@ -102,7 +102,7 @@ fn report(args: &DataReportArgs) -> anyhow::Result<ExitCode> {
             let other = "choose another --model, or say what the rows are for with --task";
             with_model_of_rows(folder, |model| {
                 let reads_images = matches!(model.reads, Reads::Images(_));
-                match reads_images == (task.spec().head == HeadKind::Image) {
+                match reads_images == is_of_images(task) {
                     true => Ok(find(task, &files, &read, &run, Some(model))),
                     false => Err(anyhow!(
                         "the rows are for {}, which this model does not read: {other}: {shown}",
@@ -134,16 +134,18 @@ fn find(
 ) -> Result<Found, TaskError> {
     let (known_labels, purpose) = (&[][..], Purpose::Train);
     let mut rows = task.read(&ReadRequest { files, read, run, known_labels, purpose, model: model.copied() })?;
-    if let Some(model) = model {
-        while rows.encode_part(model, run)? {}
+    match model {
+        Some(model) => while rows.encode_part(model, run)? {},
+        None => while rows.look_part()? {},
     }
     let report = rows.report(model, run)?;
     let mut search = FindingSearch::new(rows.as_ref(), report.max_seq_length, run.seed);
     while search.step(rows.as_ref(), PART) {}
     let mut findings = search.finish(rows.as_ref(), &report);
-    let other = report.warnings.iter().filter(|warning| finding_of_warning(warning).is_none());
-    findings.notes.extend(other.map(|warning| mask_personal(warning).into_owned()));
-    if files.valid.is_none() && findings.num_rows[1] > 0 {
+    let is_found = |warning: &str| finding_of_warning(warning).is_some_and(|kind| findings.get(kind).is_some());
+    let other: Vec<&String> = report.warnings.iter().filter(|warning| !is_found(warning)).collect();
+    findings.notes.extend(other.into_iter().map(|warning| mask_personal(warning).into_owned()));
+    if files.valid.is_none() && !rows.splits_are_given()[0] && findings.num_rows[1] > 0 {
         let seed = run.seed;
         findings.notes.push(format!(
             "there is no file of validation rows: rows were shared out as hone train does with seed {seed}, and leaks are \
@@ -152,14 +154,28 @@ fn find(
     }
     let excerpts = findings.findings.iter().map(|finding| excerpts_of(rows.as_ref(), finding)).collect();
     let name = |file: &Option<(String, Vec<u8>)>| file.as_ref().map(|(name, _)| name.clone());
+    // A test file that was found by its name and has no labels is left out.
+    let has_test = rows.finding_rows().is_none_or(|rows| rows.has_own_file()[1]);
     Ok(Found {
+        has_tokens: model.is_some() && !is_of_images(task),
         task,
-        files: [Some(files.train.0.clone()), name(&files.valid), name(&files.test)],
+        files: [Some(files.train.0.clone()), name(&files.valid), name(&files.test).filter(|_| has_test)],
         report,
         findings: findings.masked(),
         excerpts,
-        has_model: model.is_some(),
     })
+}
+
+fn is_of_images(task: Task) -> bool {
+    task.spec().head == HeadKind::Image
+}
+
+/// A kind of finding as a heading.
+fn title(task: Task, kind: FindingKind) -> &'static str {
+    match kind {
+        FindingKind::Conflicts if is_of_images(task) => "Same image, different labels",
+        _ => kind.title(),
+    }
 }
 
 fn excerpts_of(rows: &dyn TaskData, finding: &Finding) -> Vec<Vec<String>> {
@@ -180,7 +196,7 @@ fn excerpt_of(rows: &dyn TaskData, row: &FoundRow) -> Option<String> {
 
 fn to_json(found: &Found) -> anyhow::Result<String> {
     let Found { task, files, findings, report, .. } = found;
-    let max_seq_length = found.has_model.then_some(report.max_seq_length);
+    let max_seq_length = found.has_tokens.then_some(report.max_seq_length);
     let written = Written { hone_findings: LAYOUT, task: *task, files, max_seq_length, findings };
     Ok(serde_json::to_string_pretty(&written)? + "\n")
 }
@@ -190,7 +206,7 @@ fn to_text(found: &Found) -> String {
     // What was taken for the names of columns may be a row.
     let mut lines = vec![mask_personal(&headline(report, &used_columns(report))).into_owned()];
     lines.push(format!("  task: {}", task_name(found.task)));
-    if found.has_model {
+    if found.has_tokens {
         lines.extend(lengths(report));
     }
     lines.extend(counted("labels", findings.labels.iter().map(|rows| (&rows.label, rows.counts.iter().sum()))));
@@ -202,7 +218,7 @@ fn to_text(found: &Found) -> String {
     });
     for finding in &findings.findings {
         let Finding { kind, severity, message, action, .. } = finding;
-        lines.push(format!("  {} ({}): {message}", kind.title(), severity.name()));
+        lines.push(format!("  {} ({}): {message}", title(found.task, *kind), severity.name()));
         let action = action.describe();
         lines.extend((!action.is_empty()).then(|| format!("    would mend it: {action}")));
     }

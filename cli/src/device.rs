@@ -65,7 +65,7 @@ pub(crate) fn open(choice: DeviceChoice) -> anyhow::Result<OpenDevice> {
 #[cfg(not(all(feature = "cpu", feature = "wgpu", feature = "cuda")))]
 fn not_built(feature: &str) -> anyhow::Error {
     anyhow::anyhow!(
-        "this hone was built without {feature}: in its source folder, run cargo install --path cli --features {feature}"
+        "this hone was built without {feature}: in its source folder, run cargo install --locked --path cli --features {feature}"
     )
 }
 
@@ -114,9 +114,9 @@ mod wgpu {
     }
 
     fn adapter() -> anyhow::Result<(OpenDevice, bool)> {
-        // Without a desktop session Mesa's OpenGL complains on standard error at every start and has nothing that Vulkan
-        // has not.
-        let is_headless = std::env::consts::OS == "linux" && std::env::var_os("XDG_RUNTIME_DIR").is_none();
+        // Without a desktop session Mesa's OpenGL has nothing that Vulkan has not.
+        let has_session = ["WAYLAND_DISPLAY", "DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
+        let is_headless = std::env::consts::OS == "linux" && !has_session;
         let api = if is_headless { WgpuBackend::Vulkan } else { WgpuBackend::Auto };
         let (device, setup) = Device::wgpu_options().graphics_api(api).init_with_setup().map_err(|error| {
             anyhow::anyhow!("no GPU adapter could be opened through wgpu (--device cpu needs none): {error}")

@@ -2,15 +2,13 @@
 //! path. Out: a whole file that is what its name says, verified where the hub names a hash; or an error that says what to
 //! do. No error repeats a password or a token.
 
-use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use hone_core::hub::{HubError, max_bytes, redact, resolve_url, sha256_from_etag, why_refused};
-use sha2::{Digest, Sha256};
+use hone_core::hub::{HubError, Sha256Pieces, max_bytes, redact, resolve_url, sha256_from_etag, why_refused};
 use ureq::http::{Response, StatusCode, header};
 
 use crate::failure::io_error;
@@ -140,7 +138,7 @@ impl Hub {
         if let Some(total) = total.filter(|total| *total > limit) {
             return Err(too_large(total));
         }
-        let mut hash = Sha256::new();
+        let mut hash = Sha256Pieces::default();
         let received = write_body(response, &part, offset, limit, &mut hash, &mut |bytes| tell(bytes, total), url)?;
         if received > limit {
             discard(&part)?;
@@ -149,12 +147,13 @@ impl Hub {
         if total.is_some_and(|total| received != total) {
             return Err(Failure::Passing(anyhow!("the connection ended early: {}", shown(url))));
         }
-        let sha256 = hex(&hash.finalize());
+        let sha256 = hash.into_hex();
         // What it is comes first: a page instead of the file has another hash too, and its name says more.
         let wrong = match check_on_disk(wanted.file, &part, Depth::Whole) {
             Err(error) => Some(error.to_string()),
             Ok(()) => expected.as_ref().filter(|expected| **expected != sha256).map(|expected| {
-                format!("the bytes do not match their hash (expected sha-256 {expected}, got {sha256})")
+                let (file, found) = (wanted.file.to_owned(), sha256.clone());
+                HubError::Mismatch { file, expected: expected.clone(), found, bytes: received }.to_string()
             }),
         };
         if let Some(wrong) = wrong {
@@ -239,7 +238,7 @@ fn write_body(
     part: &Path,
     offset: u64,
     limit: u64,
-    hash: &mut Sha256,
+    hash: &mut Sha256Pieces,
     tell: &mut dyn FnMut(u64),
     url: &str,
 ) -> Result<u64, Failure> {
@@ -250,7 +249,7 @@ fn write_body(
         loop {
             match old.read(&mut buffer).map_err(disk)? {
                 0 => break,
-                n => hash.update(&buffer[..n]),
+                n => hash.add(&buffer[..n]),
             }
         }
         OpenOptions::new().append(true).open(part).map_err(disk)?
@@ -273,7 +272,7 @@ fn write_body(
             Ok(0) => break,
             Ok(n) => {
                 file.write_all(&buffer[..n]).map_err(disk)?;
-                hash.update(&buffer[..n]);
+                hash.add(&buffer[..n]);
                 received += n as u64;
             }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
@@ -347,13 +346,6 @@ fn join(base: &str, location: &str) -> String {
     let path = base.split(['?', '#']).next().unwrap_or(base);
     let folder = path.rfind('/').filter(|at| *at >= origin(base).len()).map_or(path, |at| &path[..at]);
     format!("{folder}/{location}")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string does not fail");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -5,15 +5,15 @@ use std::process::ExitCode;
 
 use anyhow::{anyhow, bail};
 use futures_lite::future::block_on;
-use hone_core::config::ConfigProblem;
+use hone_core::config::{ConfigProblem, ReadOptions};
 use hone_core::data::DataFiles;
 use hone_core::event::Split;
 use hone_core::metrics::TextSample;
 use hone_core::session::SessionError;
-use hone_core::session::protocol::Weights;
-use hone_core::task::{SwapPairs, Task};
+use hone_core::session::protocol::{Weights, WritingEvaluation};
+use hone_core::task::{Evaluation, Slicing, SwapPairs, SwapReport, Task};
 use hone_core::words::plural;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::{EvalArgs, as_flags, no_effect, unused_columns};
 use crate::compare::prediction_lines;
@@ -35,7 +35,10 @@ use crate::tasks::noun;
 pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let (choice, read) = args.settings()?;
     for (flag, path) in [("--predictions", &args.predictions), ("--save-texts", &args.save_texts)] {
-        check_file(flag, path.as_deref())?;
+        check_file(flag, path.as_deref(), &[&args.data])?;
+    }
+    if args.predictions.is_some() && args.predictions == args.save_texts {
+        return Err(Usage(vec!["--save-texts: is the file of --predictions, choose another".to_owned()]).into());
     }
     let swap_pairs = SwapPairs::parse(&args.swap).map_err(|reason| Usage(vec![format!("--swap: {reason}")]))?;
     let data = read_rows("read the data", &args.data, Split::Test, read.sheet.as_deref())?;
@@ -47,30 +50,12 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let weights = if session.is_trained() { Weights::Tuned } else { Weights::Base };
     session.check_own_head()?;
     let task = session.task()?;
-    let spec = task.spec();
     if !session.has_own_head() {
         bail!("{}: {}", no_head(task), dir.display());
     }
-    let writes = spec.command == "generate";
-    let mut problems = unused_columns(&read, task);
-    if args.generate > 0 && !writes {
-        problems.push(no_effect("generate", task));
-    }
-    let of_texts = [("save_texts", args.save_texts.is_some()), ("max_new_tokens", args.max_new_tokens.is_some())];
-    for (field, _) in of_texts.into_iter().filter(|(_, is_typed)| *is_typed && args.generate == 0) {
-        let message = "has no effect: no text is written with --generate 0".to_owned();
-        problems.push(ConfigProblem { field: field.into(), message });
-    }
-    // Of vectors no row is right or wrong, and there is nothing to add up row by row but what they are compared with.
-    if args.predictions.is_some() && task == Task::SentenceEmbedding {
-        problems.push(no_effect("predictions", task));
-    }
-    problems.extend(fairness::unused(args, task));
-    if !problems.is_empty() {
-        return Err(Usage(as_flags(&problems)).into());
-    }
+    check_flags(args, &read, task)?;
     let columns = fairness::columns(args, &session, &data, &read)?;
-    let files = DataFiles { train: data, valid: None, test: None };
+    let files = DataFiles { train: data, ..DataFiles::default() };
     let report = session.load_rows_to_measure(files, &read).map_err(|error| match error {
         SessionError::Data(error) => anyhow!("{error}: {}", args.data.display()),
         other => other.into(),
@@ -79,12 +64,12 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let mut tell = |done, total| progress.rows("measuring", done, total);
     let (evaluation, rows) = block_on(session.evaluate(weights, Split::Train, &mut tell))?;
     let writing = match args.generate {
-        count if writes && count > 0 => {
+        0 => None,
+        count => {
             let mut tell = |done, total| progress.rows("writing texts", done, total);
             let max = args.max_new_tokens;
             Some(block_on(session.evaluate_writing(weights, Split::Train, count, max, &mut tell))?)
         }
-        _ => None,
     };
     let slicing = fairness::slices(args, &rows, columns.as_ref())?;
     let swaps = fairness::swaps(&swap_pairs, &mut session, &rows, weights, &progress)?;
@@ -104,27 +89,7 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     }
     let mut out = io::stdout().lock();
     if args.json {
-        let mut figures = match writes {
-            true => {
-                let styles = writing.as_ref().map(|writing| writing.styles);
-                let how = writing.as_ref().map(|writing| writing.how.clone());
-                let intervals = writing.as_ref().map(|writing| intervals_json(&writing.figures()));
-                let texts = writing.map(|writing| writing.figures);
-                json!({
-                    "tokens": evaluation_json(&evaluation),
-                    "texts": texts,
-                    "text_intervals": intervals,
-                    "styles": styles,
-                    "how": how,
-                })
-            }
-            false => evaluation_json(&evaluation),
-        };
-        fairness::add_to(&mut figures, slicing.as_ref(), swaps.as_ref())?;
-        figures["model"] = json!(args.model);
-        if let Some(adapter) = &args.adapter {
-            figures["adapter"] = json!(adapter.display().to_string());
-        }
+        let figures = figures_json(args, &evaluation, writing.as_ref(), slicing.as_ref(), swaps.as_ref())?;
         writeln!(out, "{}", serde_json::to_string_pretty(&figures)?)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -134,6 +99,51 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     }
     write!(out, "{}", fairness::tables(slicing.as_ref(), swaps.as_ref(), &rows))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses flags that have no effect on what is measured for the task.
+fn check_flags(args: &EvalArgs, read: &ReadOptions, task: Task) -> Result<(), Usage> {
+    let mut problems = unused_columns(read, task);
+    if args.generate > 0 && !task.spec().writes() {
+        problems.push(no_effect("generate", task));
+    }
+    let of_texts = [("save_texts", args.save_texts.is_some()), ("max_new_tokens", args.max_new_tokens.is_some())];
+    for (field, _) in of_texts.into_iter().filter(|(_, is_typed)| *is_typed && args.generate == 0) {
+        let message = "has no effect: no text is written with --generate 0".to_owned();
+        problems.push(ConfigProblem { field: field.into(), message });
+    }
+    // Of vectors no row is right or wrong, and there is nothing to add up row by row but what they are compared with.
+    if args.predictions.is_some() && task == Task::SentenceEmbedding {
+        problems.push(no_effect("predictions", task));
+    }
+    problems.extend(fairness::unused(args, task));
+    if problems.is_empty() { Ok(()) } else { Err(Usage(as_flags(&problems))) }
+}
+
+/// All figures as programs read them, with the names of the model and its adapter.
+fn figures_json(
+    args: &EvalArgs,
+    evaluation: &Evaluation,
+    writing: Option<&WritingEvaluation>,
+    slicing: Option<&Slicing>,
+    swaps: Option<&SwapReport>,
+) -> serde_json::Result<Value> {
+    let mut figures = match evaluation.task().spec().writes() {
+        true => json!({
+            "tokens": evaluation_json(evaluation),
+            "texts": writing.map(|writing| &writing.figures),
+            "text_intervals": writing.map(|writing| intervals_json(&writing.figures())),
+            "styles": writing.map(|writing| &writing.styles),
+            "how": writing.map(|writing| &writing.how),
+        }),
+        false => evaluation_json(evaluation),
+    };
+    fairness::add_to(&mut figures, slicing, swaps)?;
+    figures["model"] = json!(args.model);
+    if let Some(adapter) = &args.adapter {
+        figures["adapter"] = json!(adapter.display().to_string());
+    }
+    Ok(figures)
 }
 
 /// What a model wrote, a line of JSON for each prompt.

@@ -30,6 +30,7 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let mut session = Session::new(device::open(DeviceChoice::Cpu)?.device);
     session.load_model(model.files.source, model.files.folder)?;
     session.load_adapter(adapter)?;
+    session.peft_notes().iter().for_each(|note| say(&format!("adapter: {note}")));
     say_warnings(&session);
     let _lock = Lock::take(&args.output)?;
     let written = reopen::export(&mut session, args.format, (&args.output, args.force), !args.no_verify)?;

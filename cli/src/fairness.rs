@@ -3,8 +3,6 @@
 //!
 //! In: rows as they were measured, and the file that they stand in. Out: lines below the figures, or fields of the JSON.
 
-use std::fmt::Write as _;
-
 use anyhow::Context;
 use futures_lite::future::block_on;
 use hone_core::config::{ConfigProblem, ReadOptions};
@@ -20,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::args::{EvalArgs, no_effect};
 use crate::progress::Progress;
-use crate::tables::cut;
+use crate::tables::{cut, push_line};
 
 /// What `--slice-by` calls the length of a text.
 const LENGTH: &str = "length";
@@ -138,7 +136,7 @@ pub(crate) fn tables(slicing: Option<&Slicing>, swaps: Option<&SwapReport>, rows
 
 fn slices_table(Slicing { report, notes, .. }: &Slicing) -> String {
     let mut out = String::new();
-    let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("writing to a string does not fail");
+    let mut line = |text: &str| push_line(&mut out, text);
     line("");
     line(&format!("  slices, the worst first, each beside all other rows: {}", report.figure));
     let name = |one: &SliceResult| cut(&format!("{}: {}", one.by, one.value));
@@ -174,7 +172,7 @@ fn slices_table(Slicing { report, notes, .. }: &Slicing) -> String {
 
 fn swaps_table(report: &SwapReport, rows: &RowPredictions) -> String {
     let mut out = String::new();
-    let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("writing to a string does not fail");
+    let mut line = |text: &str| push_line(&mut out, text);
     let SwapReport { num_rows, num_swapped, num_flipped, mean_change, flipped } = report;
     line("");
     line(&format!("  words swapped, both ways at once, in {num_swapped} of {}", plural(*num_rows, "row")));

@@ -57,7 +57,12 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
         }
         Some(prompt) => {
             let format = resolve_format(format, &session, &progress);
-            answer(args, &mut session, &Prompt::from_bare(&format, prompt), tuned, &sampling)?;
+            let prompt = Prompt::from_bare(&format, prompt);
+            if let Some(limit) = session.longer_than_trained(&prompt)? {
+                progress
+                    .note(&format!("the text is longer than the {limit} tokens that training read: it is read whole"));
+            }
+            answer(args, &mut session, &prompt, tuned, &sampling)?;
         }
         None => {
             progress.note("type a line and press Enter; an empty line ends the chat");
@@ -137,6 +142,11 @@ fn write_answer(
         if let Some(words) = generated.filtered.in_words() {
             say(&words);
         }
+    }
+    if let Some(window) = generated.filled_window {
+        say(&format!(
+            "the text ended because the model's window of {window} tokens (max_position_embeddings) is full, before the limit that was set"
+        ));
     }
     Ok(generated)
 }

@@ -11,12 +11,12 @@ use hone_core::session::protocol::ModelInfo;
 use hone_core::task::{DataReport, Task};
 use hone_core::words::plural;
 
-use crate::args::choose_task;
+use crate::args::{choose_task, task_name};
 use crate::device::OpenDevice;
 use crate::image_files::pack_folder;
 use crate::model_files::WithAdapter;
 use crate::output::read_data_file;
-use crate::progress::{Progress, say, split_name};
+use crate::progress::{Progress, say};
 use crate::read_files;
 use crate::tasks::{noun, view};
 
@@ -50,7 +50,7 @@ pub(crate) fn unpack_data(files: DataFiles, train: &Path, sheet: Option<&str>) -
         Some(file) => read_files::choose(read_files::to_text(vec![file], sheet)?, split, train).map(Some),
         None => Ok(None),
     };
-    let DataFiles { train: own, valid, test } = files;
+    let DataFiles { train: own, valid, test, .. } = files;
     let (valid, test) = (one(valid, Split::Valid)?, one(test, Split::Test)?);
     read_files::share_out(read_files::to_text(vec![own], sheet)?, valid, test, train)
 }
@@ -120,13 +120,16 @@ pub(crate) fn load_session(
     if let Some(own) = own {
         session.set_task(own)?;
     }
+    let has_adapter = model.adapter.is_some();
+    let loaded = model.adapter.map(|adapter| session.load_adapter(adapter)); // which may bring what the model lacks
     let info = session.model_info().unwrap_or(info);
-    say_model_notes(progress, &info, model.adapter.is_some());
-    if let Some(adapter) = model.adapter {
-        session.load_adapter(adapter)?;
+    say_model_notes(progress, &info, has_adapter);
+    loaded.transpose()?;
+    session.peft_notes().iter().for_each(|note| progress.note(&format!("adapter: {note}")));
+    if has_adapter {
         let task = session.task()?;
         if let Some(asked) = asked.filter(|asked| *asked != task) {
-            bail!("this adapter is for {}, not for {}: leave --task out", task.name(), asked.name());
+            bail!("this adapter is for {}, not for {}: leave --task out", task_name(task), task_name(asked));
         }
     }
     say_warnings(&session);
@@ -176,7 +179,7 @@ fn with_flags(advice: &Advice) -> String {
 /// How many rows of which file are used, and what they are.
 pub(crate) fn headline(report: &DataReport, what: &str) -> String {
     let splits = [Split::Train, Split::Valid, Split::Test].into_iter().zip(report.split_sizes);
-    let splits = splits.filter(|(_, rows)| *rows > 0).map(|(split, rows)| format!("{rows} {}", split_name(split)));
+    let splits = splits.filter(|(_, rows)| *rows > 0).map(|(split, rows)| format!("{rows} {}", split.words()));
     let splits = splits.collect::<Vec<_>>().join(", ");
     let splits = if splits.is_empty() { splits } else { format!(" ({splits})") };
     let what = if what.is_empty() { String::new() } else { format!("; {what}") };
@@ -236,11 +239,7 @@ pub(crate) fn more(count: usize) -> String {
     if count > MAX_LISTED { format!(" and {} more", count - MAX_LISTED) } else { String::new() }
 }
 
-/// Why a model whose head is fresh does not answer.
+/// Why a model whose head is fresh does not answer: it may have labels, and a head that is not whole or for something else.
 pub(crate) fn no_head(task: Task) -> String {
-    let lacks = match task.spec().has_labels {
-        true => "no labels yet".to_owned(),
-        false => format!("no head for {} yet", task.name()),
-    };
-    format!("the model has {lacks}; fine-tune it first with hone train")
+    format!("the model has no trained head for {}; fine-tune it first with hone train", task_name(task))
 }

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use anyhow::{anyhow, bail};
+use hone_core::file_text::text_of;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -56,7 +57,7 @@ pub(crate) fn fault_in<'a>(found: &Map<String, Value>, fields: impl IntoIterator
 /// what writes them, are words for messages; `fault_of` says what is wrong with the fields of a line that is no row.
 ///
 /// # Errors
-/// When it can't be read, is not UTF-8, has no rows, or a line that is none.
+/// When it can't be read, is no text, has no rows, or a line that is none.
 pub(crate) fn read_lines<T: DeserializeOwned>(
     path: &Path,
     what: &str,
@@ -64,7 +65,7 @@ pub(crate) fn read_lines<T: DeserializeOwned>(
     fault_of: impl Fn(Map<String, Value>) -> String,
 ) -> anyhow::Result<Vec<(usize, T)>> {
     let bytes = read_data_file(&format!("read the {what}"), path)?;
-    let text = String::from_utf8(bytes).map_err(|_| anyhow!("the {what} are not UTF-8: {}", path.display()))?;
+    let text = text_of(&bytes).map_err(|error| anyhow!("the {what} are {error}: {}", path.display()))?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let rows = lines.map(|(index, line)| -> anyhow::Result<(usize, T)> {
         let number = index + 1;
@@ -98,13 +99,16 @@ mod tests {
             found.map_err(|error| error.to_string())
         };
         assert_eq!(read(b"7\n\n8\n").expect("two rows"), [(1, 7), (3, 8)]);
+        assert_eq!(read(b"\xEF\xBB\xBF7\r\n8\r\n").expect("with a mark"), [(1, 7), (2, 8)]);
+        assert_eq!(read(b"\xFF\xFE7\0\n\0").expect("of PowerShell"), [(1, 7)]);
         let place = format!(": {}", file.path().display());
         for (bytes, fault) in [
             (&b"7\n\n{}\n"[..], "line 3 can't be read, it is no row: hone writes such lines"),
             (b"7\n\"x\"\n", "line 2 can't be read, it is not a JSON object: hone writes such lines"),
             (b"x\n", "line 1 can't be read, it is not JSON: hone writes such lines"),
             (b" \n\n", "there are no texts in it"),
-            (b"\xff\n", "the texts are not UTF-8"),
+            (b"\xff\n", "the texts are not UTF-8: save the file as UTF-8"),
+            (b"\x1F\x8B\x08", "the texts are packed with gzip: unpack the file first"),
         ] {
             assert_eq!(read(bytes), Err(format!("{fault}{place}")));
         }

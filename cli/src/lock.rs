@@ -4,6 +4,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::bail;
 
@@ -13,6 +14,25 @@ use crate::progress::say;
 
 /// Name of the file.
 pub(crate) const LOCK: &str = ".hone.lock";
+
+/// The folders that this process holds: whoever quits it at once leaves no lock behind.
+static HELD: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn held() -> MutexGuard<'static, Vec<PathBuf>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes the locks of this process, which is about to end; returns the folders that they were of.
+pub(crate) fn release_all() -> Vec<PathBuf> {
+    release(std::mem::take(&mut *held()))
+}
+
+fn release(dirs: Vec<PathBuf>) -> Vec<PathBuf> {
+    for dir in &dirs {
+        let _ = fs::remove_file(dir.join(LOCK)); // a file that stays is taken over by the next run
+    }
+    dirs
+}
 
 /// The folder is ours until this is dropped.
 #[derive(Debug)]
@@ -75,6 +95,7 @@ impl Lock {
             }
             // Its last owner may have removed the file before it was locked here.
             if path.exists() {
+                held().push(dir.to_owned());
                 return Ok(Self { path, _file: file, was_left, _made: made });
             }
         }
@@ -88,6 +109,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
+        held().retain(|dir| dir.join(LOCK) != self.path);
         let _ = fs::remove_file(&self.path); // a file that stays is taken over by the next run
     }
 }
@@ -131,6 +153,19 @@ mod tests {
         fs::write(out.join(LOCK), "").expect("as a killed run leaves it");
         check_free(&out).expect("nobody holds it");
         assert!(Lock::take(&out).expect("nobody holds it").was_left());
+    }
+
+    #[test]
+    fn who_quits_at_once_leaves_no_lock() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let is_held = || held().iter().any(|held| held == dir.path());
+        let lock = Lock::take(dir.path()).expect("it is free");
+        assert!(is_held() && dir.path().join(LOCK).exists());
+        assert_eq!(release(vec![dir.path().to_owned()]), [dir.path()]);
+        assert!(!dir.path().join(LOCK).exists());
+        drop(lock);
+        assert!(!is_held());
+        assert!(!Lock::take(dir.path()).expect("it is free").was_left());
     }
 
     #[test]

@@ -66,6 +66,7 @@ use crate::args::{Cli, Command};
 
 fn main() -> ExitCode {
     keep_freed_memory();
+    quiet_desktop_libraries();
     let command = Cli::parse().command;
     let result = run_on_threads(|| match command {
         Command::Train(args) => train::run(&args),
@@ -86,3 +87,20 @@ fn main() -> ExitCode {
     });
     result.unwrap_or_else(|error| failure::report(&error))
 }
+
+/// Where there is no desktop session, libraries of the desktop say so on standard error each time they are asked for a GPU, and nobody
+/// here can do anything about it.
+#[cfg(target_os = "linux")]
+fn quiet_desktop_libraries() {
+    const SESSION: &str = "XDG_RUNTIME_DIR";
+    if std::env::var_os(SESSION).is_none() {
+        #[expect(unsafe_code, reason = "the environment of a process is global")]
+        // SAFETY: no other thread has been started that could read it meanwhile.
+        unsafe {
+            std::env::set_var(SESSION, std::env::temp_dir());
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn quiet_desktop_libraries() {}

@@ -13,9 +13,10 @@ use anyhow::{Context, bail};
 use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, INDEX, RESULTS_FILE, WEIGHTS, shard_names};
 use hone_core::config::{JOB_FILE, Job, ModelSource};
 use hone_core::folder::Folder;
+pub(crate) use hone_core::hub::CONFIG;
 use hone_core::hub::{
-    HubError, KNOWN_MODELS, MODEL_FILES, check_file, check_revision, check_weight_file_name, head_length,
-    is_repository_id, is_wanted,
+    HEAD_START_BYTES, HubError, KNOWN_MODELS, MODEL_FILES, check_file, check_revision, check_weight_file_name,
+    head_length, is_repository_id, is_wanted,
 };
 use hone_core::model::{BackboneConfig, ModelConfig};
 
@@ -28,9 +29,6 @@ use crate::missing_files::why_missing;
 use crate::models;
 use crate::output::read_file;
 use crate::progress::say;
-
-/// What a model is.
-pub(crate) const CONFIG: &str = "config.json";
 
 /// A model's files, and where they came from.
 #[derive(Debug)]
@@ -60,7 +58,14 @@ pub(crate) fn load_without_weights(model: &str) -> anyhow::Result<ModelFiles> {
 fn load_files(model: &str, with_weights: bool) -> anyhow::Result<ModelFiles> {
     let dir = Path::new(model);
     if dir.is_dir() {
-        if checkpoint_dir::find(dir).is_some() {
+        let is_unfinished = checkpoint_dir::find(dir).is_some();
+        if is_unfinished && !dir.join(CONFIG).is_file() {
+            bail!(
+                "the folder holds an unfinished run and no model yet: finish it first, with hone train --resume --output \
+                 {model}"
+            );
+        }
+        if is_unfinished {
             say(&format!(
                 "warning: the folder holds an unfinished run (hone train --resume goes on with it); what is read is the \
                  model from before it: {model}"
@@ -103,7 +108,7 @@ fn load_files(model: &str, with_weights: bool) -> anyhow::Result<ModelFiles> {
 
 /// The folders of the models that a run of several tasks left in one folder; `None` where it is none of such a run.
 fn folders_of_parts(dir: &Path) -> Option<String> {
-    if dir.join("config.json").is_file() {
+    if dir.join(CONFIG).is_file() {
         return None;
     }
     let job = Job::from_json(&fs::read(dir.join(JOB_FILE)).ok()?).ok()?;
@@ -131,7 +136,7 @@ pub(crate) struct WithAdapter {
 }
 
 /// Files of an adapter that need not be there: its labels, how it was trained, its card, its figures.
-const ADAPTER_EXTRAS: [&str; 4] = ["config.json", JOB_FILE, "README.md", RESULTS_FILE];
+const ADAPTER_EXTRAS: [&str; 4] = [CONFIG, JOB_FILE, "README.md", RESULTS_FILE];
 
 /// As [`load`]; `model` may be a folder that holds only an adapter, which names its base model.
 ///
@@ -156,11 +161,17 @@ pub(crate) fn load_with_adapter(model: &str, adapter: Option<&Path>) -> anyhow::
 /// Whether a folder holds an adapter, and no model beside it.
 pub(crate) fn is_adapter(dir: &Path) -> bool {
     let has = |name: &str| dir.join(name).is_file();
-    has(ADAPTER_WEIGHTS) && !has("model.safetensors") && !has(INDEX)
+    has(ADAPTER_WEIGHTS) && !has(WEIGHTS) && !has(INDEX)
 }
 
 fn read_adapter(dir: &Path) -> anyhow::Result<Folder> {
     let mut folder = Folder::new();
+    if dir.is_file() {
+        bail!("--adapter wants the folder that holds the adapter's files, not one of them: {}", dir.display());
+    }
+    if let Some(inner) = inner_adapter(dir) {
+        bail!("the adapter lies in a folder within this one, name that with --adapter: {}", inner.display());
+    }
     if !dir.join(ADAPTER_WEIGHTS).is_file() && dir.join("adapter_model.bin").is_file() {
         bail!(
             "there is only adapter_model.bin: load the adapter in PEFT and save it again with save_pretrained, which writes \
@@ -177,6 +188,13 @@ fn read_adapter(dir: &Path) -> anyhow::Result<Folder> {
     Ok(folder)
 }
 
+/// The first folder within `dir` that holds an adapter, where `dir` holds none: PEFT puts an adapter with a name in one.
+fn inner_adapter(dir: &Path) -> Option<PathBuf> {
+    let has_settings = |dir: &Path| dir.join(ADAPTER_CONFIG).is_file();
+    let folders = fs::read_dir(dir).ok().filter(|_| !has_settings(dir))?.flatten().map(|entry| entry.path());
+    folders.filter(|path| has_settings(path)).min()
+}
+
 /// The model that an adapter was made for: as it is named, or a folder of that name beside the adapter's. Says which was
 /// taken, since the adapter may be a stranger's.
 fn base_of(dir: &Path) -> anyhow::Result<String> {
@@ -191,7 +209,7 @@ fn base_of(dir: &Path) -> anyhow::Result<String> {
     // A name that climbs means a place beside the adapter, never one that depends on where the command was started.
     let climbs = Path::new(base).components().any(|part| part == Component::ParentDir);
     let is_here = !climbs && Path::new(base).is_dir();
-    let taken = if !is_here && beside.join("config.json").is_file() {
+    let taken = if !is_here && beside.join(CONFIG).is_file() {
         beside.to_string_lossy().into_owned()
     } else if climbs {
         bail!("the adapter names a model that is not beside it ({base:?}), name it with --model: {}", path.display());
@@ -223,7 +241,7 @@ fn folder_name(dir: &Path) -> String {
 fn in_public(id: &str, revision: &str) -> Option<PathBuf> {
     let name = id.rsplit('/').next().unwrap_or(id);
     let folders = [Path::new("public/models").join(id), Path::new("public/models").join(name)];
-    folders.into_iter().filter(|_| revision == "main").find(|dir| dir.join("model.safetensors").is_file())
+    folders.into_iter().filter(|_| revision == "main").find(|dir| dir.join(WEIGHTS).is_file())
 }
 
 /// Where a model's file lies in its folder. The one place where such a name becomes a path: names of weights come from
@@ -298,7 +316,6 @@ pub(crate) enum Depth {
 /// # Errors
 /// When it can't be read, is too large, or is not what its name says.
 pub(crate) fn check_on_disk(name: &str, path: &Path, depth: Depth) -> anyhow::Result<()> {
-    const START: u64 = 64;
     // Opening a pipe would wait for ever.
     if !fs::metadata(path).is_ok_and(|meta| meta.is_file()) {
         return Ok(());
@@ -307,7 +324,7 @@ pub(crate) fn check_on_disk(name: &str, path: &Path, depth: Depth) -> anyhow::Re
     let mut file = File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     let mut head = Vec::new();
-    file.by_ref().take(START).read_to_end(&mut head).map_err(failed)?;
+    file.by_ref().take(HEAD_START_BYTES).read_to_end(&mut head).map_err(failed)?;
     if depth == Depth::Whole || name.ends_with(".safetensors") {
         let more = head_length(name, &head, length).saturating_sub(head.len() as u64);
         file.take(more).read_to_end(&mut head).map_err(failed)?;
@@ -422,6 +439,18 @@ mod tests {
         File::options().write(true).open(&config).and_then(|file| file.set_len((64 << 20) + 1)).expect("a sparse file");
         let message = format!("{:#}", load(&dir.path().display().to_string()).expect_err("too large"));
         assert!(message.contains("config.json: 67108865 bytes are too many"), "{message}");
+    }
+
+    #[test]
+    fn an_adapter_is_a_folder_with_its_settings() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let named = root.path().join("french");
+        std::fs::create_dir(&named).expect("makes");
+        std::fs::write(named.join(ADAPTER_CONFIG), "{}").expect("writes");
+        let message = read_adapter(root.path()).expect_err("it lies within").to_string();
+        assert!(message.ends_with(&format!("--adapter: {}", named.display())), "{message}");
+        let message = read_adapter(&named.join(ADAPTER_CONFIG)).expect_err("a file").to_string();
+        assert!(message.starts_with("--adapter wants the folder"), "{message}");
     }
 
     #[test]

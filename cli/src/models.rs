@@ -1,14 +1,13 @@
 //! `hone models list | fetch ID`: what is known, what is cached, and getting more.
 
-use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use hone_core::checkpoint::{INDEX, WEIGHTS, shard_names};
+use hone_core::checkpoint::{INDEX, shard_names};
 use hone_core::hub::{
-    KNOWN_MODELS, MODEL_FILES, SENTENCEPIECE_FILES, check_revision, is_repository_id, is_wanted, own_model_folder,
+    KNOWN_MODELS, SENTENCEPIECE_FILES, WantedFiles, check_revision, is_commit, is_repository_id, own_model_folder,
 };
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -21,7 +20,7 @@ use crate::hub_cache;
 use crate::hub_env;
 use crate::lock::Lock;
 use crate::model_files::{CONFIG, path_in, read_model_file, reads_images, split_id};
-use crate::output::remove_dir;
+use crate::output::{remove_dir, remove_file};
 use crate::progress::say;
 
 /// Runs `hone models`.
@@ -84,7 +83,8 @@ fn list(json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Downloads a model into the cache and returns its folder. Files that a broken attempt left whole are kept.
+/// Downloads a model into the cache and returns its folder. Files that a broken attempt left whole are kept. A branch or a tag moves: once
+/// the hub has named its commit, the other files are fetched at that.
 ///
 /// # Errors
 /// No network, no such model, a file that is not what its name says, a hash that does not match, a full disk.
@@ -136,37 +136,41 @@ fn fetch_into(dir: PathBuf, id: &str, revision: &str, hub: &Hub) -> anyhow::Resu
         commit: None,
         files: Default::default(),
     };
-    let mut wanted: VecDeque<(String, bool)> =
-        MODEL_FILES.iter().map(|&(name, required)| (name.to_owned(), required)).collect();
-    while let Some((name, required)) = wanted.pop_front() {
-        let path = path_in(&dir, &name)?;
-        if !is_wanted(&name, |file| manifest.files.contains_key(file)) {
-            remove_if_there(&path)?;
+    let mut files = WantedFiles::default();
+    while let Some(file) = files.next_file() {
+        let name = file.name.as_str();
+        let path = path_in(&dir, name)?;
+        if !file.is_wanted {
+            remove_file(&path)?;
             continue;
         }
-        let bar = Bar::new(&name);
-        let file = Wanted { id, revision, file: &name };
-        let fetched = hub.fetch(file, &path, &mut |done, total| bar.tell(done, total));
+        let bar = Bar::new(name);
+        // Else files of two commits would lie in one folder, whose manifest names the first.
+        let pinned = manifest.commit.as_deref().filter(|commit| is_commit(commit) && !is_commit(revision));
+        let wanted = Wanted { id, revision: pinned.unwrap_or(revision), file: name };
+        let fetched = hub.fetch(wanted, &path, &mut |done, total| bar.tell(done, total));
         bar.clear();
-        let Some(file) = fetched.with_context(|| format!("can't fetch {name} of {id}"))? else {
+        let Some(fetched) = fetched.with_context(|| format!("can't fetch {name} of {id}"))? else {
             // A file that an earlier version of the model had would otherwise stay behind.
-            remove_if_there(&path)?;
-            if name == WEIGHTS && !manifest.files.contains_key(INDEX) {
-                wanted.push_front((INDEX.to_owned(), true)); // perhaps the weights are in several files
-            } else if required {
-                bail!("{}: {url}/{id} ({revision})", missing(&name));
+            remove_file(&path)?;
+            if !files.note_missing(&file) {
+                bail!("{}: {url}/{id} ({revision})", missing(name));
             }
             continue;
         };
-        if name == INDEX {
-            let shards = shard_names(&read_model_file("read the index of the weights", &dir, INDEX)?)?;
-            shards.into_iter().rev().for_each(|shard| wanted.push_front((shard, true)));
+        // The old list is true until a file that it names is replaced.
+        if manifest.files.is_empty() {
+            cache::unseal(&dir)?;
         }
-        let how = if file.verified { ", sha-256 verified" } else { "" };
-        say(&format!("  {name}  {}{how}", HumanBytes(file.bytes)));
-        manifest.commit = manifest.commit.or(file.commit);
-        let cached = CachedFile { bytes: file.bytes, sha256: file.sha256, verified: file.verified };
-        manifest.files.insert(name, cached);
+        files.note_fetched(name);
+        if name == INDEX {
+            files.add_shards(shard_names(&read_model_file("read the index of the weights", &dir, INDEX)?)?);
+        }
+        let how = if fetched.verified { ", sha-256 verified" } else { "" };
+        say(&format!("  {name}  {}{how}", HumanBytes(fetched.bytes)));
+        manifest.commit = manifest.commit.or(fetched.commit);
+        let cached = CachedFile { bytes: fetched.bytes, sha256: fetched.sha256, verified: fetched.verified };
+        manifest.files.insert(file.name, cached);
     }
     let mut tokenizers = ["tokenizer.json", "vocab.txt", "vocab.json"].into_iter().chain(SENTENCEPIECE_FILES);
     let has_tokenizer = tokenizers.any(|name| manifest.files.contains_key(name));
@@ -177,16 +181,9 @@ fn fetch_into(dir: PathBuf, id: &str, revision: &str, hub: &Hub) -> anyhow::Resu
     Ok(dir)
 }
 
-fn remove_if_there(path: &Path) -> anyhow::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(io_error("remove the old file", &e, path)),
-        _ => Ok(()),
-    }
-}
-
 fn missing(name: &str) -> &'static str {
     match name {
-        "config.json" => "there is no such model or revision (no config.json)",
+        CONFIG => "there is no such model or revision (no config.json)",
         INDEX => "the model has no model.safetensors; only models saved in that format can be loaded",
         _ => "the model is not whole: a file of its weights is missing",
     }

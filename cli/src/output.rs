@@ -181,7 +181,7 @@ fn is_strange_folder(dir: &Path, name: &str) -> bool {
 }
 
 /// What Hone keeps in an output folder besides a model.
-fn is_own(name: &str) -> bool {
+pub(crate) fn is_own(name: &str) -> bool {
     name == LOCK
         || name == PROBE
         || name == RUN_LOG_FILE
@@ -190,7 +190,7 @@ fn is_own(name: &str) -> bool {
 }
 
 /// Whether a file is read by those who load a model, in one form or another.
-fn is_model_file(name: &str) -> bool {
+pub(crate) fn is_model_file(name: &str) -> bool {
     let named = [JOB_FILE, ADAPTER_CONFIG, RESULTS_FILE, DAMAGED, "README.md"];
     let ends = [".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json"];
     MODEL_FILES.iter().any(|(file, _)| *file == name)
@@ -334,6 +334,17 @@ pub(crate) fn make_dir(dir: &Path) -> anyhow::Result<()> {
 pub(crate) fn remove_dir(dir: &Path) -> anyhow::Result<()> {
     match fs::remove_dir_all(dir) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io_error("remove the folder", &e, dir)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a file, if it is there.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn remove_file(path: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io_error("remove the old file", &e, path)),
         _ => Ok(()),
     }
 }

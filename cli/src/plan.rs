@@ -1,27 +1,30 @@
 //! What `hone train` is going to do: command line, job file and checkpoint, brought together and checked before
 //! anything slow begins.
 
+mod job_file;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use futures_lite::future::block_on;
 use hone_core::checkpoint::read_job;
-use hone_core::config::{DataHashes, JOB_FILE, Job, JobPart, ReadOptions};
+use hone_core::config::{DataHashes, JOB_FILE, Job, ReadOptions};
 use hone_core::data::DataFiles;
 use hone_core::folder::Folder;
 use hone_core::hub::{sha256_hex, sha256_of_stored};
 use hone_core::session::hashes_of;
 use hone_core::task::Task;
 
-use crate::args::{PartArg, Settings, TrainArgs};
+use self::job_file::{flag_or_job, parts_of, read_job_file};
+use crate::args::{Settings, TrainArgs};
 use crate::checkpoint_dir::{self, Damaged, Found, Inputs};
 use crate::device::DeviceChoice;
 use crate::failure::{Usage, io_error};
 use crate::inputs::{read_data, unpack_data};
 use crate::lock::Lock;
 use crate::model_files::{self, ModelFiles, beside};
-use crate::output::{self, read_file};
+use crate::output;
 use crate::progress::say;
 use crate::project::ProjectFile;
 use crate::runs::{diverged_at, read_results};
@@ -30,9 +33,6 @@ use crate::swap;
 /// What the files of rows that were kept aside are called in messages.
 const VALID_FILE: &str = "file of validation rows";
 const TEST_FILE: &str = "file of test rows";
-
-/// What to do where a file of one of several tasks is not found: no flag says where it lies.
-const PUT_BESIDE: &str = "put it beside the job, or take its name out of the job file";
 
 /// What to say of a run that left its lock behind.
 const WAS_ENDED: &str = "the run was ended from outside: it was killed, or the machine stopped. Where the system did that because memory \
@@ -99,7 +99,8 @@ impl Plan {
 
     fn fresh(args: &TrainArgs) -> anyhow::Result<Self> {
         let job = args.job.as_deref().map(read_job_file).transpose()?;
-        let base = job.as_ref().map_or_else(Settings::default, |job| settings_of(job, DeviceChoice::Auto));
+        let mut base = job.as_ref().map_or_else(Settings::default, |job| settings_of(job, DeviceChoice::Auto));
+        args.read_row_files(&mut base.read)?;
         let settings = args.settings(&base)?;
         check_output(args)?;
         let model = args.model.clone().or_else(|| job.as_ref().map(|job| job.model.argument()));
@@ -138,7 +139,9 @@ impl Plan {
     fn of_project(args: &TrainArgs, path: &Path) -> anyhow::Result<Self> {
         let mut project = ProjectFile::open(path, args.project_run, args.model.as_deref())?;
         let job = project.job().clone();
-        let settings = args.settings(&settings_of(&job, DeviceChoice::Auto))?;
+        let mut base = settings_of(&job, DeviceChoice::Auto);
+        args.read_row_files(&mut base.read)?;
+        let settings = args.settings(&base)?;
         if !job.parts.is_empty() && args.gives_reading() {
             let problem = "--project: it learns several tasks, each with columns of its own: leave out --task, and what says how rows \
                 are read";
@@ -196,6 +199,7 @@ impl Plan {
         if lock.was_left() && !args.cut_batches {
             say(WAS_ENDED);
         }
+        check_moved(args, &inputs)?;
         let project = inputs.project.as_deref().map(|path| project_again(args, path, &inputs)).transpose()?;
         let job = read_job(&folder).with_context(|| format!("can't use the checkpoint in {}", dir.display()))?;
         let settings = args.settings(&settings_of(&job, inputs.device))?;
@@ -391,6 +395,31 @@ fn project_again(args: &TrainArgs, path: &Path, inputs: &Inputs) -> anyhow::Resu
     ProjectFile::open(path, inputs.project_run, (!is_in_project).then_some(inputs.model.as_str()))
 }
 
+/// Refuses to go on with a run whose model or rows do not lie where they did, and says which flag tells where they lie now. Of
+/// several tasks, and of a project file, no flag does.
+fn check_moved(args: &TrainArgs, inputs: &Inputs) -> anyhow::Result<()> {
+    if inputs.project.is_some() {
+        return Ok(());
+    }
+    let own = |path: &Path| inputs.parts.is_empty() && !path.exists();
+    let model = Path::new(&inputs.model);
+    let places = [
+        ("model", "--model", args.model.is_some(), Some(model).filter(|model| model.is_absolute() && !model.exists())),
+        ("training file", "--data", args.data.is_some(), Some(inputs.data.as_path()).filter(|path| own(path))),
+        (VALID_FILE, "--valid", args.valid.is_some(), inputs.valid.as_deref().filter(|path| own(path))),
+        (TEST_FILE, "--test", args.test.is_some(), inputs.test.as_deref().filter(|path| own(path))),
+    ];
+    for (what, flag, is_named, missing) in places {
+        if let Some(path) = missing.filter(|_| !is_named) {
+            anyhow::bail!(
+                "the {what} of the run is not there any more: say where it lies with {flag}: {}",
+                path.display()
+            );
+        }
+    }
+    Ok(())
+}
+
 /// Refuses an output folder that can't be used; one that nothing is written to may be there.
 fn check_output(args: &TrainArgs) -> anyhow::Result<()> {
     if args.writes_nothing() { Ok(()) } else { output::check(&args.output, args.force) }
@@ -424,64 +453,7 @@ fn whole(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// The file that a flag names, else the one that a job does: the path of that, and the name in it.
-fn flag_or_job(
-    flag: Option<&PathBuf>,
-    named: Option<(&Path, &str)>,
-    what: &str,
-    remedy: &str,
-) -> anyhow::Result<Option<PathBuf>> {
-    match (flag, named) {
-        (Some(path), _) => Ok(Some(path.clone())),
-        (None, Some((job, name))) => beside(job, name, what, remedy).map(Some),
-        (None, None) => Ok(None),
-    }
-}
-
-/// The tasks that flags or the job file name: flags say where the training rows lie, and win.
-fn parts_of(args: &TrainArgs, job: Option<&Job>) -> anyhow::Result<Vec<PlanPart>> {
-    let of_job = job.map(|job| job.parts.as_slice()).unwrap_or_default();
-    if args.part.is_empty() {
-        let Some(path) = args.job.as_deref() else { return Ok(Vec::new()) };
-        let problems = if of_job.is_empty() { Vec::new() } else { args.flags_of_one_task() };
-        if !problems.is_empty() {
-            return Err(Usage(problems).into());
-        }
-        let find = |part: &JobPart| {
-            let name = part.data_file.as_deref().with_context(|| format!("the job names no file for {}", part.name))?;
-            let file = beside(path, name, "training file", "say where all of them lie with --part")?;
-            part_of_job(path, part, file, Some(part.task))
-        };
-        return of_job.iter().map(find).collect();
-    }
-    let with_job = |PartArg { name, task, file }: &PartArg| {
-        let own = of_job.iter().find(|part| part.name == *name);
-        if let (Some(job), Some(part)) = (args.job.as_deref(), own) {
-            return part_of_job(job, part, file.clone(), task.or(Some(part.task)));
-        }
-        let (read, data_sha256) = (ReadOptions::default(), DataHashes::default());
-        let (name, task, file) = (name.clone(), *task, file.clone());
-        Ok(PlanPart { name, task, file, valid: None, test: None, read, data_sha256 })
-    };
-    args.part.iter().map(with_job).collect()
-}
-
-/// One of several tasks with what the job at `path` says of it: how its rows are read, and its own validation and test rows.
-fn part_of_job(path: &Path, part: &JobPart, file: PathBuf, task: Option<Task>) -> anyhow::Result<PlanPart> {
-    let find = |name: &Option<String>, what: &str| {
-        name.as_deref().map(|name| beside(path, name, &format!("{what} of {}", part.name), PUT_BESIDE)).transpose()
-    };
-    let (valid, test) = (find(&part.valid_file, VALID_FILE)?, find(&part.test_file, TEST_FILE)?);
-    let (read, data_sha256) = (part.read.clone(), part.data_sha256.clone());
-    Ok(PlanPart { name: part.name.clone(), task, file, valid, test, read, data_sha256 })
-}
-
 fn settings_of(job: &Job, device: DeviceChoice) -> Settings {
     let Job { read, changes, run, .. } = job.clone();
     Settings { device, read, changes, run }
-}
-
-fn read_job_file(path: &Path) -> anyhow::Result<Job> {
-    let bytes = read_file("read the job file", path)?;
-    Job::from_json(&bytes).map_err(|error| anyhow::anyhow!("{error}: {}", path.display()))
 }

@@ -6,7 +6,7 @@ pub(crate) mod render;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail};
@@ -32,7 +32,7 @@ use crate::inputs::{check_job, file_name, load_session, no_head, read_rows};
 use crate::model_files;
 use crate::output::{read_data_file, write_file};
 use crate::progress::Progress;
-use crate::result_file::{check_file, check_other_file};
+use crate::result_file::check_file;
 use crate::tasks::noun;
 
 /// Inputs between two signs of life.
@@ -57,8 +57,8 @@ enum Given<'a> {
 pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let (choice, read) = args.settings()?;
     let layout = Layout::choose(args.output.as_deref(), args.json)?;
-    check_other_file(args.output.as_deref(), args.data.as_deref())?;
-    check_file("--output", args.output.as_deref())?;
+    let inputs: Vec<&Path> = args.data.iter().chain(&args.images).map(PathBuf::as_path).collect();
+    check_file("--output", args.output.as_deref(), &inputs)?;
     let given = read_given(args, read.sheet.as_deref())?;
     let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;
     check_job(&model)?;
@@ -84,6 +84,7 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         ));
     }
     let labels = session.model_labels().to_vec();
+    let are_rows = matches!(given, Given::Rows(..));
     let inputs = match (&answers.inputs, given) {
         (Inputs::Rows { file, choose }, Given::Rows(path, bytes)) => {
             let trained = session.read_as_trained(&file_name(path), &bytes, &read);
@@ -107,7 +108,7 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         let rendered = explain::render(&inputs, &explanations, layout)?;
         return write_answers(rendered, &inputs, "explained", task, args.output.as_deref(), &progress);
     }
-    let (inputs, predictions) = predict(&mut session, inputs, &progress)?;
+    let (inputs, predictions) = predict(&mut session, inputs, are_rows, &progress)?;
     say_unsure(&predictions, task, &progress);
     let rendered = render(&inputs, &labels, &predictions, answers, layout)?;
     let done = if labels.is_empty() { "answered" } else { "labeled" };
@@ -248,17 +249,18 @@ pub(crate) fn say_left_out(
 }
 
 /// Answers in the order of `inputs`. Says which texts are longer than the model reads, and which images can't be read: these are
-/// left out of what is returned.
+/// left out of what is returned, and so are texts that can't be used where they `are_rows` of a file.
 fn predict(
     session: &mut Session,
     mut inputs: Vec<NumberedInput>,
+    are_rows: bool,
     progress: &Progress,
 ) -> anyhow::Result<(Vec<NumberedInput>, Vec<Prediction>)> {
     let weights = if session.is_trained() { Weights::Tuned } else { Weights::Base };
     let doing = if session.model_labels().is_empty() { "answering" } else { "labeling" };
     // An image is given away, so that no more are held than are needed.
     let to_ask = inputs.iter_mut().map(|one| TaskInput { image: one.input.image.take(), ..one.input.clone() });
-    let mut answering = Answering::new(to_ask.collect(), CHUNK);
+    let mut answering = Answering::new(to_ask.collect(), CHUNK).leaving_out_texts(are_rows);
     let row = |index: usize| inputs.get(index).map_or(index + 1, |input| input.row);
     let (mut is_unfinished, all) = (!inputs.is_empty(), inputs.len());
     while is_unfinished {
@@ -276,11 +278,15 @@ fn predict(
     if predictions.iter().flatten().count() + bad.len() != all {
         bail!("an input was not answered");
     }
-    say_left_out(bad.iter().map(|(index, reason)| (row(*index), reason)), bad.len(), "image", progress);
+    // All of them: what is left out stands in no line of the answers.
+    bad.iter().for_each(|(index, reason)| progress.note(&format!("row {} is left out: {reason}", row(*index))));
     say_cut(session, cut.into_iter().map(row).collect(), all, progress)?;
     let answered = inputs.into_iter().zip(predictions).filter_map(|(input, answer)| Some((input, answer?)));
     let (inputs, predictions): (Vec<_>, Vec<_>) = answered.unzip();
     if inputs.is_empty() && !bad.is_empty() {
+        if are_rows {
+            bail!("none of the rows can be answered, for the reasons above");
+        }
         bail!("none of the images can be read, for the reasons above: images are JPEG, PNG, WebP, BMP or GIF files");
     }
     Ok((inputs, predictions))

@@ -7,9 +7,9 @@ use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use hone_core::event::{Phase, Split, StopReason, TrainEvent};
+use hone_core::event::{Phase, StopReason, TrainEvent};
 use hone_core::session::protocol::Weights;
-use hone_core::words::plural;
+use hone_core::words::{duration, plural};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value, json};
 
@@ -389,19 +389,10 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-/// `train`, `validation` or `test`.
-pub(crate) fn split_name(split: Split) -> &'static str {
-    match split {
-        Split::Train => "training",
-        Split::Valid => "validation",
-        Split::Test => "test",
-    }
-}
-
 fn trained_words(num_trainable: usize, num_parameters: usize) -> String {
     match num_trainable == num_parameters {
-        true => format!("all {} parameters", count(num_parameters)),
-        false => format!("{} of {} parameters", count(num_trainable), count(num_parameters)),
+        true => format!("all {} parameters", short_count(num_parameters)),
+        false => format!("{} of {} parameters", short_count(num_trainable), short_count(num_parameters)),
     }
 }
 
@@ -414,18 +405,8 @@ fn reason_words(reason: StopReason) -> &'static str {
     }
 }
 
-/// `1 h 02 min`, `3 min 05 s`, `12 s`.
-pub(crate) fn duration(secs: f64) -> String {
-    let whole = secs.max(0.0).round() as u64;
-    match (whole / 3600, whole / 60 % 60, whole % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, s) => format!("{m} min {s:02} s"),
-        (h, m, _) => format!("{h} h {m:02} min"),
-    }
-}
-
 /// `22.7 M`, `9.3 K`, `512`.
-pub(crate) fn count(n: usize) -> String {
+pub(crate) fn short_count(n: usize) -> String {
     match n {
         0..1_000 => n.to_string(),
         1_000..1_000_000 => format!("{:.1} K", n as f64 / 1e3),
@@ -456,12 +437,9 @@ mod tests {
     }
 
     #[test]
-    fn durations_and_counts_read_well() {
-        assert_eq!(duration(12.4), "12 s");
-        assert_eq!(duration(185.0), "3 min 05 s");
-        assert_eq!(duration(3725.0), "1 h 02 min");
-        assert_eq!(count(512), "512");
-        assert_eq!(count(22_713_216), "22.7 M");
+    fn large_counts_read_well() {
+        assert_eq!(short_count(512), "512");
+        assert_eq!(short_count(22_713_216), "22.7 M");
     }
 
     #[test]

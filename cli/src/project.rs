@@ -7,7 +7,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use hone_core::config::Job;
+use hone_core::config::{Job, ModelSource};
 use hone_core::data::DataFiles;
 use hone_core::folder::Folder;
 use hone_core::project::{EVENTS_FILE, PackedFile, PackedRun, ProjectReader, ProjectRows, SAVED_FILE, SavedStep};
@@ -51,7 +51,8 @@ impl ProjectFile {
     /// where that lies.
     ///
     /// # Errors
-    /// When it can't be read, is no project file, or has no such run.
+    /// When it can't be read, is no project file, has no such run, or neither it nor `model` has the model of one's own that the run
+    /// is of.
     pub(crate) fn open(path: &Path, number: Option<u32>, model: Option<&str>) -> anyhow::Result<Self> {
         let project = open(path)?;
         let runs = project.runs();
@@ -80,6 +81,15 @@ impl ProjectFile {
         }
         let number = are_several.then(|| number_of(runs, index));
         let run = runs[index].clone();
+        if let ModelSource::Local { name } = &run.about.job.model
+            && run.model.is_empty()
+            && model.is_none()
+        {
+            bail!(
+                "the run is of a model of your own, {name}, which the project file does not hold: say where it lies with --model DIR: {}",
+                path.display()
+            );
+        }
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         Ok(Self { path, number, project, run, has_other_model: model.is_some() })
     }
@@ -133,7 +143,10 @@ impl ProjectFile {
     pub(crate) fn read_rows_of_parts(&mut self) -> anyhow::Result<Vec<DataFiles>> {
         let rows = self.project.read_rows(&self.run);
         let rows = rows.map_err(|error| anyhow::anyhow!("{error}: {}", self.path.display()))?;
-        Ok(rows.into_iter().map(|ProjectRows { train, valid, test }| DataFiles { train, valid, test }).collect())
+        Ok(rows
+            .into_iter()
+            .map(|ProjectRows { train, valid, test }| DataFiles { train, valid, test, ..DataFiles::default() })
+            .collect())
     }
 
     /// Reads what a run that was cut off goes on from, unless it is started `anew`; says what becomes of the run.
@@ -189,5 +202,27 @@ fn listed(runs: &[PackedRun]) -> String {
         Some((last, [])) => format!("one run, {last}"),
         Some((last, before)) => format!("{} runs, {} and {last}", numbers.len(), before.join(", ")),
         None => "no run".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hone_core::config::{ReadOptions, RunConfig};
+    use hone_core::project::Project;
+
+    use super::*;
+
+    #[test]
+    fn a_model_of_ones_own_that_is_not_in_the_file_is_found_by_the_flag() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("x.hone");
+        let source = ModelSource::Local { name: "mine".into() };
+        let job = Job::new(source, Some("x.csv".into()), ReadOptions::default(), RunConfig::default());
+        let rows = ("x.csv".to_owned(), b"text,label\na,b\n".to_vec());
+        std::fs::write(&path, Project::new(job, rows).to_zip()).expect("writes");
+        let error = ProjectFile::open(&path, None, None).err().expect("nobody says where it lies").to_string();
+        assert!(error.contains("a model of your own, mine,") && error.contains("--model DIR"), "{error}");
+        let mut opened = ProjectFile::open(&path, None, Some("elsewhere")).expect("it lies elsewhere");
+        assert!(opened.read_model().expect("none is in it").is_none());
     }
 }

@@ -65,8 +65,10 @@ const WRITERS: &str = "hone eval --generate N --save-texts FILE writes such line
 pub(crate) fn run(args: &RateArgs) -> anyhow::Result<ExitCode> {
     let (choice, read) = args.settings()?;
     check(args)?;
+    let texts = [&args.first, &args.second].map(Path::new);
+    let inputs: Vec<&Path> = texts.into_iter().chain(args.data.as_deref()).chain(args.answers.as_deref()).collect();
     for (flag, path) in [("--output", args.output.as_deref()), ("--state", Some(args.state.as_path()))] {
-        check_file(flag, path)?;
+        check_file(flag, path, &inputs)?;
     }
     let answers = args.answers.as_deref().map(read_answers).transpose()?;
     if answers.is_none() && !io::stdin().is_terminal() {
@@ -121,6 +123,10 @@ fn check(args: &RateArgs) -> Result<(), Usage> {
         problems.push("--output: its name ends in .csv or .jsonl".to_owned());
     }
     let names = [&args.first, &args.second];
+    let is_lost = |name: &&&String| {
+        Path::new(name).extension().is_some_and(|ending| ending == "jsonl") && !Path::new(name).exists()
+    };
+    problems.extend(names.iter().filter(is_lost).map(|name| format!("there is no such file: {name}")));
     let are_files = names.map(|name| Path::new(name).is_file());
     let has_adapter = names.iter().any(|name| model_files::is_adapter(Path::new(name)));
     if args.base.is_some() && !are_files.contains(&true) && !has_adapter {
@@ -154,6 +160,9 @@ fn begin(args: &RateArgs, choice: DeviceChoice, read: &ReadOptions) -> anyhow::R
     let [first, second] = match &args.data {
         Some(data) => {
             let file = read_rows("read the data", data, Split::Test, read.sheet.as_deref())?;
+            if !model_files::is_adapter(Path::new(&args.second)) {
+                model_files::load_without_weights(&args.second)?; // one that is nowhere is said before the first has written
+            }
             let device = device::open(choice)?;
             let first =
                 write(args, &args.first, device.clone(), file.clone(), read, &|rows| draw_rows(rows, num_pairs, seed))?;
@@ -217,7 +226,7 @@ fn write(
     let progress = Progress::new(false, 0.0);
     let mut session = load_session(device, model, None, &progress)?;
     let task = session.task()?;
-    if task.spec().command != "generate" {
+    if !task.spec().writes() {
         bail!("people rate what models write, and this model {}: {name}", describe(task));
     }
     if !session.has_own_head() {
@@ -228,7 +237,7 @@ fn write(
         return Err(Usage(as_flags(&problems)).into());
     }
     let file_name = file.0.clone();
-    let files = DataFiles { train: file, valid: None, test: None };
+    let files = DataFiles { train: file, ..DataFiles::default() };
     let report = session.load_rows_to_measure(files, read).map_err(|error| match error {
         SessionError::Data(error) => anyhow!("{error}: {file_name}"),
         other => other.into(),

@@ -12,7 +12,7 @@ use indicatif::HumanBytes;
 
 use crate::failure::io_error;
 use crate::output::{MAX_DATA_BYTES, read_data_file};
-use crate::progress::{say, split_name};
+use crate::progress::say;
 use crate::text_folders;
 
 /// How names of files end that are rows in a folder.
@@ -232,7 +232,7 @@ pub(crate) fn choose(files: Vec<NamedBytes>, split: Split, path: &Path) -> anyho
             say(&format!("{}: {} is read, by its name", path.display(), file.0));
             Ok(file)
         }
-        _ => bail!("which file has the {} rows? Name it: {names}: {}", split_name(split), path.display()),
+        _ => bail!("which file has the {} rows? Name it: {names}: {}", split.words(), path.display()),
     }
 }
 
@@ -272,7 +272,8 @@ pub(crate) fn share_out(
         }
     }
     let train = train.context("no file is left to train on")?;
-    Ok(DataFiles { train, valid: valid.or(own_valid), test: test.or(own_test) })
+    let is_test_by_name = own_test.is_some();
+    Ok(DataFiles { train, valid: valid.or(own_valid), test: test.or(own_test), is_test_by_name })
 }
 
 fn list(files: &[NamedBytes]) -> String {
@@ -296,6 +297,9 @@ mod tests {
             names.map(|file| file.map(|(name, _)| name.as_str())),
             [Some("train.csv"), Some("dev.csv"), Some("test.csv")]
         );
+        assert!(shared.is_test_by_name);
+        let given = share_out(files(&["train.csv"]), None, files(&["mine.csv"]).pop(), path).expect("one each");
+        assert!(given.test.is_some() && !given.is_test_by_name);
         let twice = share_out(files(&["train.csv", "dev.csv"]), files(&["mine.csv"]).pop(), None, path);
         assert!(twice.expect_err("two for validation").to_string().starts_with("--valid: is given, and dev.csv"));
         assert!(share_out(files(&["may.csv", "june.csv"]), None, None, path).is_err());

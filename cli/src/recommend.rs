@@ -38,10 +38,12 @@ fn in_words(other: &[Recommended], num_rows: usize) -> String {
     };
     let flags = other.iter().map(flag).collect::<Vec<_>>().join(" ");
     let found = other.iter().map(|one| one.found.as_str()).collect::<Vec<_>>().join(", ");
-    format!(
-        "recommended for this task, this model and {}: {flags} (the page opens with them; they were not typed, so this run has {found})",
-        plural(num_rows, "training row")
-    )
+    // A plain text is one row, however long it is.
+    let what = match num_rows {
+        1 => "this task and this model".to_owned(),
+        _ => format!("this task, this model and {}", plural(num_rows, "training row")),
+    };
+    format!("recommended for {what}: {flags} (the page opens with them; they were not typed, so this run has {found})")
 }
 
 #[cfg(test)]
@@ -66,6 +68,8 @@ mod tests {
             noted(&[], 100).is_some_and(|text| text.contains("--epochs 6") || text.contains("--num-train-epochs 6"))
         );
         assert_eq!(noted(&["--learning-rate", "5e-5"], 3000), None);
+        let of_one = noted(&[], 1).expect("the epochs are others");
+        assert!(of_one.starts_with("recommended for this task and this model: --"), "{of_one}");
         assert_eq!(noted(&["--job", "hone.json"], 3000), None);
     }
 

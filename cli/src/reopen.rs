@@ -105,7 +105,7 @@ mod tests {
         let rows: String =
             (0..40).map(|index| format!("my lord is come {index},{}\n", ["a", "b"][index % 2])).collect();
         let files =
-            DataFiles { train: ("x.csv".into(), format!("text,label\n{rows}").into_bytes()), valid: None, test: None };
+            DataFiles { train: ("x.csv".into(), format!("text,label\n{rows}").into_bytes()), ..DataFiles::default() };
         let run = RunConfig { num_train_epochs: 1, max_seq_length: 16, ..RunConfig::default() };
         let mut session = Session::new(Device::flex());
         session.load_model(ModelSource::Local { name: "tiny".into() }, tiny_encoder()).expect("loads");

@@ -17,6 +17,7 @@ use crate::args::ReportArgs;
 use crate::lock;
 use crate::output::{read_file, write_file};
 use crate::progress::say;
+use crate::result_file::check_file;
 use crate::runs::read_results;
 
 /// Where the page goes.
@@ -48,6 +49,7 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     let (version, results) = (env!("CARGO_PKG_VERSION"), results.as_ref());
     let report = RunReport { job: &job, lines: &lines, results, version, made_secs, notes: &notes };
     let path = args.output.clone().unwrap_or_else(|| dir.join(REPORT_FILE));
+    check_file("--output", Some(&path), &[])?;
     write_file(report.to_html().as_bytes(), &path)?;
     notes.iter().for_each(|note| say(&format!("note: {note}")));
     say(&format!("the report is in {}", path.display()));

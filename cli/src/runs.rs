@@ -23,6 +23,7 @@ use crate::checkpoint_dir;
 use crate::lock::{self, LOCK};
 use crate::output::{names_in, read_file};
 use crate::project;
+use crate::sweep::sweep_of;
 
 /// Splits of figures: how their names begin in `all_results.json`, and what a person reads.
 const SPLITS: [(&str, &str); 2] = [("eval_", "validation"), ("test_", "test")];
@@ -100,6 +101,20 @@ pub(crate) fn read_results(output: &Path) -> Option<Map<String, Value>> {
 /// The step at which a run with these figures diverged, if it did.
 pub(crate) fn diverged_at(results: &Map<String, Value>) -> Option<u64> {
     results.get("diverged_at_step").and_then(Value::as_u64)
+}
+
+/// The command that goes on with the run in an output folder.
+pub(crate) fn command_of(dir: &Path) -> String {
+    match sweep_of(dir) {
+        Some(sweep) => format!("hone sweep FILE --output {}", quoted(sweep)),
+        None => format!("hone train --resume --output {}", quoted(dir)),
+    }
+}
+
+/// A path as it is typed.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    if path.contains(char::is_whitespace) { format!("\"{path}\"") } else { path }
 }
 
 /// The run in `dir`, else those in the folders of `dir`, by name; and how many entries are none.
@@ -246,14 +261,10 @@ impl Run {
 
     /// The command that goes on with it, or starts it anew where there is nothing to go on from.
     fn command(&self) -> String {
-        let quoted = |path: &Path| {
-            let path = path.display().to_string();
-            if path.contains(char::is_whitespace) { format!("\"{path}\"") } else { path }
-        };
         let number = self.path.display();
         match &self.in_project {
             Some(file) => format!("hone train --project {} --project-run {number} --output DIR", quoted(file)),
-            None => format!("hone train --resume --output {}", quoted(&self.path)),
+            None => command_of(&self.path),
         }
     }
 

@@ -2,13 +2,18 @@
 //! that went away (a dropped connection, a closed window) is no such wish: training goes on, as under `nohup`.
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
+use crate::checkpoint_dir;
 use crate::failure::INTERRUPTED;
+use crate::lock;
 use crate::progress::say;
+use crate::runs::command_of;
+use crate::sweep::sweep_of;
 
 static PRESSED: AtomicUsize = AtomicUsize::new(0);
 
@@ -28,6 +33,9 @@ impl Interrupt {
                 return say("the terminal was closed; training goes on");
             }
             if PRESSED.fetch_add(1, Ordering::SeqCst) > 0 {
+                for dir in lock::release_all() {
+                    say(&quit_words(&dir));
+                }
                 std::process::exit(i32::from(INTERRUPTED));
             }
             say("\nstopping after this step; press Ctrl-C again to quit at once");
@@ -39,6 +47,18 @@ impl Interrupt {
     /// Ctrl-C was pressed.
     pub(crate) fn pressed(self) -> bool {
         PRESSED.load(Ordering::SeqCst) > 0
+    }
+}
+
+/// What is left of a run, or of a sweep, that is quit at once, in its output folder.
+fn quit_words(dir: &Path) -> String {
+    let run = dir.join("run"); // a sweep holds the folder above those of its runs
+    if sweep_of(&run).is_some() {
+        return format!("quit; to go on with the sweep: {}", command_of(&run));
+    }
+    match checkpoint_dir::find(dir) {
+        Some(_) => format!("quit; to go on from the last checkpoint: {}", command_of(dir)),
+        None => format!("quit; no checkpoint of the run is there to go on from: {}", dir.display()),
     }
 }
 
@@ -71,6 +91,16 @@ fn has_terminal() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_quits_is_told_what_is_left() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let words = quit_words(dir.path());
+        assert!(words.starts_with("quit; no checkpoint of the run"), "{words}");
+        std::fs::write(dir.path().join("sweep.json"), "{}").expect("writes");
+        let words = quit_words(dir.path());
+        assert!(words.starts_with("quit; to go on with the sweep: hone sweep FILE --output"), "{words}");
+    }
 
     #[test]
     fn a_lost_terminal_explains_the_signals_that_come_with_it() {

@@ -1,7 +1,5 @@
 //! Figures as text and as JSON: an evaluation with its baseline and what its task says besides, and before beside after.
 
-use std::fmt::Write as _;
-
 use hone_core::metrics::{ClassMetrics, Figure, TargetLabels, TextStyle, TextStyles, known_interval};
 use hone_core::session::protocol::WritingEvaluation;
 use hone_core::task::{Evaluation, EvaluationDetail, FigureSpec, Task, TaskBaseline};
@@ -35,7 +33,7 @@ pub(crate) fn evaluation(title: &str, evaluation: &Evaluation, of: &str) -> Stri
     let (first, more) = in_two(view.figures, evaluation.task());
     let width = name_width(&first);
     let mut out = String::new();
-    let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("writing to a string does not fail");
+    let mut line = |text: &str| push_line(&mut out, text);
     line(&format!("{title}: {}", plural(evaluation.num_rows, noun(evaluation.task()))));
     if baseline.is_some() {
         line(&format!("  {:<width$}  {:>6}  {:>8}  {:>7}", "", "model", "baseline", "gain"));
@@ -60,6 +58,12 @@ pub(crate) fn evaluation(title: &str, evaluation: &Evaluation, of: &str) -> Stri
     }
     evaluation.missing_intervals().iter().for_each(|note| line(&format!("  {note}")));
     out + &below(evaluation)
+}
+
+/// Adds a line, without the spaces at its end.
+pub(crate) fn push_line(out: &mut String, text: &str) {
+    out.push_str(text.trim_end());
+    out.push('\n');
 }
 
 /// The figures that are shown first, and the others.
@@ -116,10 +120,10 @@ pub(crate) fn comparison(title: &str, base: &Evaluation, tuned: &Evaluation) -> 
             None => (String::new(), format!("{:>+9.4}", after - before)),
         };
         let line = format!("  {:<width$}{first}  {before:>9.4}  {after:>9.4}  {change}", spoken(name));
-        writeln!(out, "{}", line.trim_end()).expect("writing to a string does not fail");
+        push_line(&mut out, &line);
     }
     if let Some(baseline) = &baseline {
-        writeln!(out, "{}", about(baseline, OF_TRAINING)).expect("writing to a string does not fail");
+        push_line(&mut out, &about(baseline, OF_TRAINING));
     }
     out
 }
@@ -141,6 +145,14 @@ pub(crate) fn evaluation_json(evaluation: &Evaluation) -> Value {
     // Under the name of its task.
     if let Ok(Value::Object(detail)) = serde_json::to_value(&evaluation.detail) {
         fields.extend(detail.into_iter().filter_map(|(_, own)| own.as_object().cloned()).flatten());
+    }
+    // What is undefined stands beside the figures of any task.
+    let own = fields.get_mut("evaluation").and_then(Value::as_object_mut);
+    if let Some(notes) = own.and_then(|own| own.shift_remove("notes")) {
+        fields.insert("notes".into(), notes);
+    }
+    if let Some(best) = fields.get_mut("best").and_then(Value::as_object_mut) {
+        best.shift_remove("notes");
     }
     Value::Object(fields)
 }

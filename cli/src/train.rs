@@ -1,5 +1,7 @@
 //! `hone train`: drives a session from the files to a Hugging Face folder.
 
+mod figures;
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -8,35 +10,34 @@ use burn::tensor::Device;
 use futures_lite::future::block_on;
 use hone_core::checkpoint::{CheckpointError, read_state};
 use hone_core::config::{ConfigProblem, DataHashes, ExportFormat, Job, Method, RunConfig, TaskSettings};
-use hone_core::data::DataFiles;
-use hone_core::event::{Split, TrainEvent};
+use hone_core::data::{DataError, DataFiles};
 use hone_core::report::{Beginning, DataSummary};
-use hone_core::session::protocol::{ModelInfo, Weights};
+use hone_core::session::protocol::ModelInfo;
 use hone_core::session::{Session, SessionError, hashes_of};
-use hone_core::task::{Evaluation, HeadKind, Task};
+use hone_core::task::Task;
+use hone_core::train::TrainError;
 use hone_core::words::plural;
 use indicatif::HumanBytes;
-use serde_json::json;
 
+use self::figures::{measure_all, measures_forgetting, read_general_text};
 use crate::args::{Settings, TrainArgs, as_flags, choose_task_of_run, describe, no_effect, unused_columns};
 use crate::checkpoint_dir::{self, Inputs};
 use crate::device;
 use crate::failure::{DIVERGED, INTERRUPTED, Usage};
-use crate::few_shot;
 use crate::find_rate;
-use crate::inputs::{data_report, file_name};
+use crate::inputs::data_report;
 use crate::model_files::ModelFiles;
-use crate::output::read_data_file;
 use crate::plan::Plan;
 use crate::planned;
-use crate::progress::{Progress, count, say};
+use crate::progress::{Progress, say, short_count};
 use crate::recommend;
 use crate::reopen::{self, Written};
 use crate::run_log::{self, RunLog};
-use crate::run_loop::{End, RunFacts};
+use crate::run_loop::End;
 use crate::run_to_end::{say_what_is_left, train_to_end};
 use crate::several;
-use crate::tables::{self, OF_TRAINING, evaluation_json};
+
+pub(crate) use self::figures::measure;
 
 /// What to say where batches are not cut.
 const BATCHES_STAY: &str = "--cut-batches: the batches of this run can't be cut any further; start it anew with a lower \
@@ -76,9 +77,10 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let OpenSession { mut session, task, info } = opened;
     check_flags(args, &plan, task, info.num_hidden_layers)?;
     let run = plan.settings.run.clone();
-    let report = session
-        .load_data(files, &plan.settings.read, &run)
-        .with_context(|| format!("can't use the data in {}", plan.data.display()))?;
+    let report = session.load_data(files, &plan.settings.read, &run).map_err(|error| match of_one_setting(&error) {
+        Some(_) => name_flags(error),
+        None => anyhow::Error::from(error).context(format!("can't use the data in {}", plan.data.display())),
+    })?;
     progress.note(&data_report(&report));
     let of_model = (task, info.hidden_size, info.max_position_embeddings);
     if let Some(recommended) = recommend::note(args, of_model, &run, report.split_sizes[0]) {
@@ -207,14 +209,14 @@ pub(crate) fn open_session(
     (model, device): (ModelFiles, &Device),
     progress: &Progress,
 ) -> anyhow::Result<OpenSession> {
-    let Settings { run, changes, .. } = &plan.settings;
+    let Settings { run, changes, read, .. } = &plan.settings;
     let mut session = Session::new(device.clone());
     let info = match run.from_scratch {
         true => session.load_model_without_weights(model.source, model.folder),
         false => session.load_model(model.source, model.folder),
     };
     let info = info.with_context(|| format!("can't use the model in {}", model.dir.display()))?;
-    let (task, guess) = choose_task_of_run(plan.task, &info, rows, run.from_scratch)?;
+    let (task, guess) = choose_task_of_run(plan.task, &info, rows, read, run.from_scratch)?;
     session.set_task(task)?;
     // Which of the weights are fresh, and which are not used, depends on the task.
     let info = session.model_info().unwrap_or(info);
@@ -299,6 +301,12 @@ pub(crate) fn check_flags(args: &TrainArgs, plan: &Plan, task: Task, num_hidden_
     problems.extend(of_run);
     problems.extend(changes.check_for(run, num_hidden_layers));
     problems.extend(unused_columns(read, task));
+    let is_new = |problem: &ConfigProblem| problems.iter().all(|known| known.field != problem.field);
+    let of_splits: Vec<ConfigProblem> = match has_valid_rows || plan.test.is_none() && run.split.test_fraction > 0.0 {
+        true => Vec::new(), // with --valid they are refused by themselves
+        false => args.unused_without_splits().into_iter().filter(is_new).collect(),
+    };
+    problems.extend(of_splits);
     let measures_forgetting = measures_forgetting(task);
     let shares_test_rows = plan.valid.is_none() && run.split.test_fraction > 0.0;
     if args.compare && !measures_forgetting && plan.test.is_none() && !shares_test_rows {
@@ -308,11 +316,6 @@ pub(crate) fn check_flags(args: &TrainArgs, plan: &Plan, task: Task, num_hidden_
         problems.push(no_effect("general_text", task));
     }
     if problems.is_empty() { Ok(()) } else { Err(Usage(as_flags(&problems))) }
-}
-
-/// Whether `--compare` measures a general text: of models that write on from any text.
-fn measures_forgetting(task: Task) -> bool {
-    task.spec().head == HeadKind::CausalLm
 }
 
 /// `--compare` without test rows.
@@ -328,107 +331,38 @@ pub(crate) fn name_flags(error: SessionError) -> anyhow::Error {
         SessionError::Checkpoint(CheckpointError::Change { field, reason }) => {
             Usage(as_flags(&[ConfigProblem { field, message: reason }])).into()
         }
-        other => other.into(),
+        other => match of_one_setting(&other) {
+            Some(problem) => Usage(as_flags(&[problem])).into(),
+            None => other.into(),
+        },
     }
 }
 
-/// All figures that were asked for; as tables, unless they go out as events.
-fn measure_all(
-    session: &mut Session,
-    args: &TrainArgs,
-    general: Option<&str>,
-    progress: &mut Progress,
-    facts: &RunFacts,
-    text: &mut String,
-) -> anyhow::Result<()> {
-    measure(session, args, progress, facts, text)?;
-    if args.compare && measures_forgetting(session.task()?) {
-        measure_forgetting(session, args, general, progress, text)?;
-    }
-    Ok(())
-}
-
-/// The test rows, if there are any: after tuning, and with `--compare` before it.
-pub(crate) fn measure(
-    session: &mut Session,
-    args: &TrainArgs,
-    progress: &mut Progress,
-    facts: &RunFacts,
-    text: &mut String,
-) -> anyhow::Result<()> {
-    if facts.num_rows[2] == 0 {
-        progress.note("no test rows were held out, so none are measured");
-        return Ok(());
-    }
-    let mut of = |weights: Weights, doing: &str| -> anyhow::Result<Evaluation> {
-        let mut tell = |done, total| progress.rows(doing, done, total);
-        let epoch = f64::from(facts.step) / f64::from(facts.steps_per_epoch.max(1));
-        let (step, split, is_best) = (facts.step, Split::Test, false);
-        let (evaluation, rows) = block_on(session.evaluate(weights, split, &mut tell))?;
-        progress.clear();
-        progress.log(|log, elapsed_secs| log.note_measured((elapsed_secs, step), (weights, split), &evaluation, &rows));
-        let event = TrainEvent::Evaluated { step, epoch, split, evaluation: evaluation.clone(), is_best };
-        progress.measured(&event, weights);
-        Ok(evaluation)
-    };
-    let base = if args.compare { Some(of(Weights::Base, "measuring the test rows before tuning")?) } else { None };
-    let tuned = of(Weights::Tuned, "measuring the test rows")?;
-    if !args.json {
-        let figures = tables::evaluation("test", &tuned, OF_TRAINING);
-        let gap = if figures.lines().count() > 1 { "\n" } else { "" };
-        text.push_str(&format!("{figures}{gap}"));
-        if let Some(base) = base {
-            text.push_str(&format!("{}\n", tables::comparison("test", &base, &tuned)));
+/// What is wrong with a single setting, where an error is of one: its value does not fit the model, or the rows.
+fn of_one_setting(error: &SessionError) -> Option<ConfigProblem> {
+    let (field, message) = match error {
+        SessionError::TooLong { asked, limit } => {
+            ("max_seq_length", format!("{asked} is more than the {limit} tokens that this model reads"))
         }
-    }
-    if args.compare {
-        text.push_str(&few_shot::measure(session, args.json, progress, facts.step, tuned.figure("accuracy"))?);
-    }
-    Ok(())
-}
-
-/// What a language model forgot: its figures on a text that has nothing to do with the task, before and after tuning.
-fn measure_forgetting(
-    session: &mut Session,
-    args: &TrainArgs,
-    general: Option<&str>,
-    progress: &mut Progress,
-    text: &mut String,
-) -> anyhow::Result<()> {
-    let name = args.general_text.as_deref().map_or_else(|| "general text".to_owned(), file_name);
-    let mut of = |weights: Weights| -> anyhow::Result<Evaluation> {
-        let mut tell = |done, total| progress.rows("measuring the general text", done, total);
-        let evaluation = block_on(session.evaluate_general(weights, general, &mut tell))?;
-        progress.clear();
-        if args.json {
-            let line = json!({
-                "elapsed_secs": progress.elapsed_secs(),
-                "weights": weights,
-                "event": "evaluated_general",
-                "text": name,
-                "evaluation": evaluation_json(&evaluation),
-            });
-            progress.print(&format!("{line}\n"));
+        SessionError::Train(TrainError::UnknownFigure { name, known }) => {
+            ("metric_for_best_model", format!("{name:?} is no figure of these rows: choose one of {known}"))
         }
-        Ok(evaluation)
+        SessionError::Train(TrainError::NoDropout { model_type }) => (
+            "rdrop_alpha",
+            format!(
+                "has no effect: the config.json of this {model_type} has no dropout, so that both passes would be the same; set \
+                 --dropout, such as 0.1"
+            ),
+        ),
+        SessionError::Data(DataError::NoTemplateForFormat) => (
+            "prompt_format",
+            "chat needs a chat template, and this model has none (tokenizer_config.json, chat_template): choose plain, newline, qa or \
+             a text of your own, or an instruct or chat model"
+                .to_owned(),
+        ),
+        _ => return None,
     };
-    let (base, tuned) = (of(Weights::Base)?, of(Weights::Tuned)?);
-    if !args.json {
-        text.push_str(&format!("{}\n", tables::comparison(&name, &base, &tuned)));
-    }
-    Ok(())
-}
-
-/// The general text of the person's own.
-fn read_general_text(path: &Path) -> anyhow::Result<String> {
-    let bytes = read_data_file("read the general text", path)?;
-    let read = hone_core::session::read_general_text(&path.display().to_string(), &bytes);
-    // The hints on rows and columns, which the error would bring, are not about this file.
-    let (text, note) = read.map_err(|error| anyhow::Error::msg(error.to_string()))?;
-    if let Some(note) = note {
-        say(&format!("warning: {note}"));
-    }
-    Ok(text)
+    Some(ConfigProblem { field: field.to_owned(), message })
 }
 
 /// What to say where the rows are not those that the job was made with: its figures will be others.
@@ -436,7 +370,11 @@ fn warning_of_other_rows(known: &DataHashes, files: &DataFiles) -> Option<String
     if known.is_empty() {
         return None;
     }
-    let differing = known.differing(&hashes_of(files));
+    let mut found = hashes_of(files);
+    if files.is_test_by_name && known.test.is_none() {
+        found.test = None; // it was left out: it has no labels
+    }
+    let differing = known.differing(&found);
     (!differing.is_empty()).then(|| {
         format!(
             "warning: the rows differ from those the job was made with ({} file): the model will not be the same",
@@ -452,7 +390,7 @@ pub(crate) fn model_line(info: &ModelInfo) -> String {
         info.model_type,
         plural(info.num_hidden_layers, "layer"),
         info.hidden_size,
-        count(info.num_parameters)
+        short_count(info.num_parameters)
     );
     for note in &info.notes {
         text.push_str("\n  ");
@@ -465,7 +403,7 @@ pub(crate) fn model_line(info: &ModelInfo) -> String {
 pub(crate) fn changed_line(info: &ModelInfo) -> String {
     let layers = plural(info.num_hidden_layers, "layer");
     let tokens = if info.vocab_size == 0 { String::new() } else { format!(", {}", plural(info.vocab_size, "token")) };
-    let parameters = count(info.num_parameters);
+    let parameters = short_count(info.num_parameters);
     let notes = info.notes.iter().map(|note| format!("\n  {note}"));
     format!("changed model: {layers}{tokens}, {parameters} parameters{}", notes.collect::<String>())
 }
@@ -475,8 +413,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_value_that_fits_no_model_or_rows_is_a_problem_of_its_flag() {
+        let problems = |error| name_flags(error).downcast::<Usage>().map(|Usage(problems)| problems.join("; "));
+        let too_long = problems(SessionError::TooLong { asked: 129, limit: 128 }).expect("it is of one flag");
+        assert_eq!(too_long, "--max-seq-length: 129 is more than the 128 tokens that this model reads");
+        let no_template = problems(SessionError::Data(DataError::NoTemplateForFormat)).expect("it is of one flag");
+        assert!(no_template.starts_with("--prompt-format: chat needs a chat template"), "{no_template}");
+        let unknown = TrainError::UnknownFigure { name: "x".into(), known: "loss".into() };
+        let unknown = problems(SessionError::Train(unknown)).expect("it is of one flag");
+        assert!(unknown.starts_with("--metric-for-best: \"x\" is no figure of these rows"), "{unknown}");
+        assert!(problems(SessionError::Train(TrainError::NoRows)).is_err());
+    }
+
+    #[test]
     fn rows_that_are_not_the_jobs_are_warned_of() {
-        let files = |rows: &str| DataFiles { train: ("x.csv".into(), rows.into()), valid: None, test: None };
+        let files = |rows: &str| DataFiles { train: ("x.csv".into(), rows.into()), ..DataFiles::default() };
         let known = hashes_of(&files("text,label\na,b\n"));
         assert_eq!(warning_of_other_rows(&known, &files("text,label\na,b\n")), None);
         assert_eq!(warning_of_other_rows(&DataHashes::default(), &files("x")), None, "there is no job");

@@ -55,6 +55,44 @@ fn an_unknown_flag_is_a_usage_error() {
 }
 
 #[test]
+fn what_a_command_needs_is_named_at_once() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    for (line, names) in [
+        (&["train"][..], &["--model", "--data", "--output"][..]),
+        (&["predict", "--model", "m"], &["--text", "--data"]),
+        (&["generate", "--model", "m"], &["--prompt", "--data", "--chat"]),
+    ] {
+        let (code, _, stderr) = run(hone(home.path()).args(line));
+        assert_eq!(code, 2, "{stderr}");
+        assert!(names.iter().all(|name| stderr.contains(name)), "{stderr}");
+    }
+}
+
+#[test]
+fn files_of_edits_and_copies_are_read_as_others_are() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    fs::write(home.path().join("own.json"), "{\"a\": 1}").expect("writes");
+    let line = ["train", "--model", "m/m", "--data", "nowhere.csv", "--output", "out"];
+    for (flag, what) in [("--edits", "edits"), ("--copies", "copies")] {
+        let (code, _, stderr) = run(hone(home.path()).args(line).args([flag, "gone.json"]));
+        assert_eq!(code, 1, "{stderr}");
+        assert_eq!(stderr, format!("error: can't read the {what} of rows: no such file or folder: gone.json\n"));
+        let (code, _, stderr) = run(hone(home.path()).args(line).args([flag, "own.json"]));
+        assert_eq!(code, 1, "{stderr}");
+        assert!(stderr.starts_with(&format!("error: {flag}: no ")) && stderr.ends_with(": own.json\n"), "{stderr}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_standard_output_is_named() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let full = fs::File::options().write(true).open("/dev/full").expect("it is on every Linux");
+    let (code, _, stderr) = run(hone(home.path()).args(["completions", "bash"]).stdout(full));
+    assert_eq!((code, stderr.as_str()), (1, "error: can't write to standard output: the disk is full\n"));
+}
+
+#[test]
 fn a_missing_file_is_named_last() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let line = ["train", "--model", "m/m", "--data", "nowhere.csv", "--output", "out"];

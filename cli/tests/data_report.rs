@@ -51,7 +51,10 @@ fn findings_are_written_as_text_as_json_and_as_a_page() {
         assert!(text.lines().any(|found| found.starts_with(line)), "{line}\n{text}");
     }
 
-    assert!(text.contains("would mend it: read the texts with personal data replaced (clean_texts)"), "{text}");
+    assert!(
+        text.contains("would mend it: read the texts with personal data replaced (clean_texts: personal-data)"),
+        "{text}"
+    );
     let cleaned = report(&["--clean-texts", "personal-data,markup"]);
     assert!(cleaned.contains("  2 rows are read with HTML taken out, personal data replaced\n"), "{cleaned}");
     assert!(!cleaned.contains("Personal data (") && !cleaned.contains("HTML left over ("), "{cleaned}");
@@ -178,6 +181,8 @@ fn changed_copies_are_shown_and_written_behind_the_rows_that_they_are_of() {
     assert!(added[0].starts_with("0,") && added[0].ends_with(",up") && added[2].ends_with(",down"), "{added:?}");
     assert_eq!(augment(&["--augment-copies", "2", "--output", "more.csv"]).0, 1, "the file is there");
     assert_eq!(augment(&["--augment-copies", "2", "--output", "more.csv", "--force"]).0, 0);
+    let (code, _, stderr) = augment(&["--output", "more.json"]);
+    assert!(code == 2 && stderr.contains("--output: it is written in the format of rows.csv"), "{stderr}");
     let (code, stdout, stderr) = augment(&["--output", "none/more.csv"]);
     assert_eq!(
         (code, stdout.as_str(), stderr.contains("--output is in a folder that is not there")),

@@ -102,6 +102,60 @@ fn a_model_is_fetched_through_a_redirect_and_listed() {
 }
 
 #[test]
+fn a_branch_that_moves_meanwhile_gives_the_files_of_one_commit() {
+    const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+    const LATER: &str = "89abcdef0123456789abcdef0123456789abcdef";
+    let (old, new) = ("{\"version\": \"1.0\"}", "{\"version\": \"2.0\"}");
+    let home = tempfile::tempdir().expect("a temporary folder");
+    // The branch moves once config.json was sent; the weights keep their size.
+    let hub = FakeHub::start(move |request| {
+        let path = request.path.strip_prefix("/acme/tiny/resolve/").and_then(|path| path.split_once('/'));
+        match path {
+            Some(("main", "config.json")) => Reply::ok("{}").header("X-Repo-Commit", COMMIT),
+            Some((COMMIT, "tokenizer.json")) => Reply::ok(old).header("X-Repo-Commit", COMMIT),
+            Some((COMMIT, "model.safetensors")) => Reply::ok(weights()).header("X-Repo-Commit", COMMIT),
+            Some(("main", "tokenizer.json")) => Reply::ok(new).header("X-Repo-Commit", LATER),
+            Some(("main", "model.safetensors")) => {
+                let mut changed = weights();
+                changed.iter_mut().rev().take(1000).for_each(|byte| *byte = 0);
+                Reply::ok(changed).header("X-Repo-Commit", LATER)
+            }
+            _ => Reply::status(404),
+        }
+    });
+    let (code, stdout, stderr) = fetch(home.path(), &hub);
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(fs::read_to_string(cached(home.path(), "tokenizer.json")).expect("is there"), old);
+    assert!(fs::read(cached(home.path(), "model.safetensors")).expect("is there") == weights(), "another commit's");
+    let of_branch: Vec<Request> = hub.requests("").into_iter().filter(|asked| asked.path.contains("/main/")).collect();
+    assert!(of_branch.len() == 1 && of_branch[0].path.ends_with("/main/config.json"), "{of_branch:?}");
+    let manifest = fs::read_to_string(cached(home.path(), "fetched.json")).expect("is there");
+    assert!(manifest.contains(COMMIT) && !manifest.contains(LATER), "{manifest}");
+    let of_commit = format!("{ID}@{COMMIT}");
+    let (code, again, stderr) = run(hone(home.path()).env("HONE_HUB", &hub.url).args(["models", "fetch", &of_commit]));
+    assert!(code == 0 && stderr.contains("already there"), "{stderr}");
+    assert_eq!(again, stdout, "the folder that was fetched at this commit");
+}
+
+#[test]
+fn a_commit_that_is_asked_for_is_kept_to() {
+    const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+    const OTHER: &str = "89abcdef0123456789abcdef0123456789abcdef";
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let hub = FakeHub::start(|request| match request.path.rsplit('/').next() {
+        Some("config.json") => Reply::ok("{}").header("X-Repo-Commit", OTHER),
+        Some("tokenizer.json") => Reply::ok("{}"),
+        Some("model.safetensors") => Reply::ok(weights()),
+        _ => Reply::status(404),
+    });
+    let of_commit = format!("{ID}@{COMMIT}");
+    let (code, _, stderr) = run(hone(home.path()).env("HONE_HUB", &hub.url).args(["models", "fetch", &of_commit]));
+    assert_eq!(code, 0, "{stderr}");
+    let asked = hub.requests("");
+    assert!(asked.iter().all(|asked| asked.path.contains(&format!("/resolve/{COMMIT}/"))), "{asked:?}");
+}
+
+#[test]
 fn a_part_is_resumed_where_it_ended() {
     let home = tempfile::tempdir().expect("a temporary folder");
     fs::create_dir_all(cached(home.path(), "")).expect("makes");
@@ -156,7 +210,7 @@ fn bytes_that_do_not_match_their_hash_are_refused() {
     });
     let (code, _, stderr) = fetch(home.path(), &hub);
     assert_eq!(code, 1);
-    assert!(stderr.contains("do not match their hash") && stderr.contains("model.safetensors"), "{stderr}");
+    assert!(stderr.contains("do not match their checksum") && stderr.contains("model.safetensors"), "{stderr}");
     assert!(!cached(home.path(), "model.safetensors").exists());
     assert!(!cached(home.path(), "model.safetensors.part").exists());
     assert!(!cached(home.path(), "fetched.json").exists(), "a half fetched model is not in the cache");

@@ -169,9 +169,10 @@ fn a_head_that_is_asked_for_another_task_is_refused_by_name() {
     let data = home.path().join("rows.csv");
     fs::write(&data, "text,label\nthe parcel was late,late\nit is broken,broken\n").expect("writes");
     let one_label = ["--task", "sequence-classification"];
-    for (model, head, task) in
-        [("multi", "multi-label classification", "multi_label"), ("score", "regression", "the task regression")]
-    {
+    for (model, head, task) in [
+        ("multi", "multi-label classification", "the task multi-label"),
+        ("score", "regression", "the task regression"),
+    ] {
         for command in ["predict", "eval"] {
             let (code, stdout, stderr) = hone_on(home.path(), command, &case.join(model), &data, &one_label);
             assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");

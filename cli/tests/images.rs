@@ -134,6 +134,50 @@ fn a_report_on_images_counts_their_labels() {
     assert_eq!(counted, COLOURS.map(|(name, _)| (name, NUM_IMAGES as u64)));
 }
 
+#[test]
+fn a_report_on_images_names_leaks_as_training_does() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let folder = home.path().join("colours");
+    write_images(&folder.join("train"));
+    let copies = [
+        ("train/red/00.png", "val/red/copy.png"),
+        ("train/red/01.png", "val/blue/wrong.png"),
+        ("train/red/02.png", "train/red/twice.png"),
+    ];
+    for (from, to) in copies {
+        let to = folder.join(to);
+        fs::create_dir_all(to.parent().expect("it has a folder")).expect("makes");
+        fs::copy(folder.join(from), to).expect("copies");
+    }
+    fs::write(folder.join("train/red/broken.png"), "a text").expect("writes");
+    let model = vit_tiny();
+    for flags in [&[][..], &["--model", model.as_str()][..]] {
+        let report = |more: &[&str]| {
+            let (code, stdout, stderr) =
+                run(hone(home.path()).args(["data", "report", "colours"]).args(flags).args(more));
+            assert_eq!(code, 0, "{stderr}");
+            stdout
+        };
+        let text = report(&[]);
+        let leaks = "2 validation or test rows are also in the training rows";
+        for said in [leaks, "val/red/copy.png is train/red/00.png", "Same image, different labels", "broken.png"] {
+            assert!(text.contains(said), "{said}: {text}");
+        }
+        for untrue in ["nothing was found", "shared out as hone train does", "tokens a row", "not sought: Leaks"] {
+            assert!(!text.contains(untrue), "{untrue}: {text}");
+        }
+        let found: Value = serde_json::from_str(&report(&["--json"])).expect("JSON");
+        let findings = found["findings"].as_array().expect("a list");
+        let count = |kind: &str| findings.iter().find(|one| one["kind"] == kind).map(|one| one["num_rows"].clone());
+        assert_eq!(
+            (count("leaks"), count("conflicts"), count("duplicates")),
+            (Some(json!(2)), Some(json!(1)), Some(json!(1)))
+        );
+        let page = report(&["--html"]);
+        assert!(page.contains(leaks) && !page.contains("Nothing was found"), "{page}");
+    }
+}
+
 /// The tuned model on its images: as a folder, as a zip and one by one.
 fn measure_and_ask(home: &Path) {
     let eval = ["eval", "--model", "tuned", "--data", "colours", "--device", "cpu"];

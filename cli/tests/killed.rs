@@ -300,6 +300,15 @@ fn a_disk_that_takes_no_more_costs_neither_the_run_nor_what_was_there() {
     let is_half = |name: &String| name.ends_with(".part") || name.ends_with(".safetensors");
     assert!(!left.iter().any(is_half), "half of what was refused takes no room: {left:?}");
 
+    let (code, _, stderr) = run(hone(home.path()).args(["predict", "--model", name, "--text", "x"]));
+    assert!(code == 1 && stderr.contains("an unfinished run and no model yet"), "{stderr}");
+    let [rows, moved] = ["rows.csv", "moved.csv"].map(|file| home.path().join(file));
+    fs::rename(&rows, &moved).expect("renames");
+    let (code, _, stderr) = run(hone(home.path()).args(["train", "--resume", "--output", name]));
+    assert!(code == 1 && stderr.contains("the training file of the run is not there any more"), "{stderr}");
+    assert!(stderr.contains("say where it lies with --data: "), "{stderr}");
+    fs::rename(&moved, &rows).expect("renames");
+
     // Once there is room the run goes on, to the weights of one that always had some.
     let (code, _, stderr) = run(hone(home.path()).args(["train", "--resume", "--output", name]));
     assert_eq!(code, 0, "{stderr}");

@@ -65,6 +65,12 @@ fn a_text_is_learned_and_labels_after_it() {
     let ask = ["predict", "--model", "sea", "--device", "cpu", "--text", "a [MASK]", "--text", "no blank at all"];
     let (code, _, stderr) = run(hone(home.path()).args(ask));
     assert!(code == 1 && stderr.contains("row 2: it has no blank: write [MASK]"), "{stderr}");
+    // Of a file a row without a blank is left out and named.
+    fs::write(home.path().join("ask.csv"), "text\nthe [MASK] of\nno blank at all\n").expect("writes");
+    let ask = ["predict", "--model", "sea", "--device", "cpu", "--data", "ask.csv", "--json"];
+    let (code, stdout, stderr) = run(hone(home.path()).args(ask));
+    assert!(code == 0 && stdout.lines().count() == 1, "{stdout}{stderr}");
+    assert!(stderr.contains("row 3 is left out: it has no blank: write [MASK]"), "{stderr}");
     makes_copies_of_rows(home.path(), &model);
     let eval = ["eval", "--model", "sea", "--data", "sea.txt", "--device", "cpu"];
     let (code, stdout, stderr) = run(hone(home.path()).args(eval));

@@ -171,6 +171,22 @@ fn a_job_is_cross_validated() {
 }
 
 #[test]
+fn more_folds_than_rows_are_refused_before_the_first_is_trained() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let home = home.path();
+    write_sweep(home, "folds.toml", 1, "test_fraction = 0.0\n[search]\nfolds = 40\n");
+    let line = |number: usize| format!("the day was {},{}\n", ["good", "bad"][number % 2], ["up", "down"][number % 2]);
+    let rows: String = (0..30).map(|number| format!("{number} {}", line(number))).collect();
+    fs::write(home.join("rows.csv"), format!("text,label\n{rows}")).expect("writes");
+    for more in [&["--dry-run"][..], &[]] {
+        let (code, _, stderr) = run(sweep(home, "folds.toml", "out").args(more));
+        assert_eq!(code, 2, "{stderr}");
+        assert!(stderr.contains("[search] folds: 40 are more than the 30 rows that are not test rows"), "{stderr}");
+        assert!(!home.join("out/trial-001").exists(), "nothing is trained");
+    }
+}
+
+#[test]
 fn rates_are_tried_and_nothing_is_kept() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let home = home.path();
@@ -214,7 +230,19 @@ fn rows_are_shared_out_by_a_column() {
     let (code, _, stderr) = plan(&["--time-column", "day"]);
     assert!(code == 0 && stderr.contains("the newest rows by \"day\" are held out: training "), "{stderr}");
     let (code, _, stderr) = plan(&["--group-column", "customer"]);
-    assert!(code == 1 && stderr.contains("there is no column \"customer\""), "{stderr}");
+    assert!(code == 2 && stderr.contains("there is no column \"customer\""), "{stderr}");
     let (code, _, stderr) = plan(&["--group-column", "user", "--task", "question-answering"]);
     assert!(code == 2 && stderr.contains("--group-column: has no effect: this model "), "{stderr}");
+    let (code, _, stderr) = plan(&["--group-column", "user", "--valid-fraction", "0", "--test-fraction", "0"]);
+    assert!(code == 2 && stderr.contains("--group-column: has no effect: no rows are split off"), "{stderr}");
+
+    // What the run would be refused for at its beginning, its plan is refused for.
+    for (flag, value, why) in [
+        ("--balance-column", "nocol", "\"nocol\" is no column of the training file"),
+        ("--metric-for-best", "top_5_accuracy", "\"top_5_accuracy\" is no figure of these rows"),
+    ] {
+        let (code, stdout, stderr) = plan(&[flag, value]);
+        assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+        assert!(stderr.contains(&format!("{flag}: {why}")), "{stderr}");
+    }
 }

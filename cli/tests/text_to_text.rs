@@ -97,6 +97,13 @@ fn an_adapter_is_trained_used_measured_and_merged() {
     );
     assert!(stderr.contains("the prompt is given to the model as \"year: {prompt}"), "{stderr}");
 
+    // Training cut sources; what is written for a longer one is of all of it, and that is said.
+    assert!(!stderr.contains("longer than"), "{stderr}");
+    fs::write(home.join("sources.csv"), format!("source\nMay 1st\n{}\n", "May 29th ".repeat(30))).expect("writes");
+    let (code, _, stderr) = run(hone(home).args(whole).args(["--model", &model, "--adapter", "adapter"]));
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("1 text is longer than the ") && stderr.contains("is read whole: rows 3"), "{stderr}");
+
     let (beams, _) = write(home, &["--model", &model, "--adapter", "adapter", "--num-beams", "4"]);
     assert!(beams[0].starts_with("201"), "the year, or nearly: {beams:?}");
 
@@ -119,7 +126,7 @@ fn measure(home: &Path) {
     assert!(stderr.contains("\"year: \" stands before every source"), "{stderr}");
     let figures: Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!((&figures["texts"]["num_rows"], &figures["tokens"]["num_rows"]), (&json!(10), &json!(60)));
-    for name in ["bleu", "chrf", "rouge1", "rouge2", "rouge_l"] {
+    for name in ["bleu", "chrf", "rouge1", "rouge2", "rougeL"] {
         assert!(figures["texts"][name].is_number(), "{name}: {figures}");
     }
     assert!(figures["texts"]["exact_match"].as_f64().expect("a figure") > 0.0, "years are written: {figures}");

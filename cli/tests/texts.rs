@@ -95,7 +95,7 @@ fn an_adapter_is_trained_used_and_merged() {
     let written = fs::read_to_string(home.path().join("written.csv")).expect("it is written");
     assert!(written.starts_with("row,prompt,generated,finish_reason\n2,1 Spain:,"), "{written}");
     let (code, _, stderr) = run(hone(home.path()).args(whole).args(["--output", "prompts.jsonl"]));
-    assert!(code == 1 && stderr.contains("--output is the file that --data reads"), "{stderr}");
+    assert!(code == 1 && stderr.contains("--output is a file that is read here"), "{stderr}");
 
     let is_word = |char: char| char.is_alphanumeric();
     let word = both[1].split(|char| !is_word(char)).find(|word| !word.is_empty()).expect("it writes a word");

@@ -15,18 +15,22 @@ mod adapter_files;
 mod address;
 mod file_check;
 mod known;
+mod wanted_files;
 
 pub use adapter_files::{ADAPTER_CONFIG, ADAPTER_FILES, ADAPTER_WEIGHTS, are_of_adapter};
 pub use address::{cache_path, host_of, is_commit, read_typed_id, why_refused};
-pub use file_check::{MAX_TEXT_BYTES, MAX_WEIGHT_BYTES, check_file, check_weight_file_name, head_length, max_bytes};
+pub use file_check::{
+    HEAD_START_BYTES, MAX_TEXT_BYTES, MAX_WEIGHT_BYTES, check_file, check_weight_file_name, head_length, max_bytes,
+};
 pub use known::{KNOWN_MODELS, KnownModel, ModelFamily, OWN_IMAGE_MODEL, OWN_MODEL, own_model_folder};
+pub use wanted_files::{NextFile, WantedFiles};
 
 /// Files worth fetching from a model's repository: (name, whether loading needs it).
 ///
 /// The tokenizer is one of `tokenizer.json`, `vocab.txt`, `vocab.json` with `merges.txt`, or one of [`SENTENCEPIECE_FILES`] (see
 /// [`is_wanted`]); none alone is required. A model that reads images has none of them, but mostly `preprocessor_config.json`.
 pub const MODEL_FILES: &[(&str, bool)] = &[
-    ("config.json", true),
+    (CONFIG, true),
     (WEIGHTS, true),
     ("tokenizer.json", false),
     ("tokenizer_config.json", false),
@@ -37,7 +41,8 @@ pub const MODEL_FILES: &[(&str, bool)] = &[
     ("merges.txt", false),
     (PREPROCESSOR_CONFIG, false),
     (GENERATION_CONFIG, false),
-    ("chat_template.jinja", false),
+    (CHAT_TEMPLATE, false),
+    (DEFAULT_CHAT_TEMPLATE, false),
     ("spiece.model", false),
     ("sentencepiece.bpe.model", false),
     ("spm.model", false),
@@ -48,6 +53,9 @@ pub const MODEL_FILES: &[(&str, bool)] = &[
     (SENTENCE_LENGTH, false),
 ];
 
+/// Says which architecture a model is, and its sizes.
+pub const CONFIG: &str = "config.json";
+
 /// Weights in one file.
 pub const WEIGHTS: &str = "model.safetensors";
 
@@ -56,6 +64,12 @@ pub const INDEX: &str = "model.safetensors.index.json";
 
 /// Says how a model writes where nobody says anything else, and which tokens begin and end its texts.
 pub const GENERATION_CONFIG: &str = "generation_config.json";
+
+/// The template that conversations are written by.
+pub const CHAT_TEMPLATE: &str = "chat_template.jinja";
+
+/// The same where it lies among several, before the other.
+pub const DEFAULT_CHAT_TEMPLATE: &str = "additional_chat_templates/default.jinja";
 
 /// Lists the modules of a model of `sentence-transformers`; the last three of [`MODEL_FILES`] are of such a model alone.
 pub const MODULES: &str = "modules.json";
@@ -91,8 +105,8 @@ pub fn names_in_folder(paths: &[&str]) -> BTreeMap<String, usize> {
     let paths: Vec<String> = paths.iter().map(|path| path.replace('\\', "/")).collect();
     let depth = |path: &str| path.matches('/').count();
     let last_part = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-    let configs = paths.iter().filter(|path| last_part(path) == "config.json");
-    let root = configs.min_by_key(|path| depth(path)).and_then(|path| path.strip_suffix("config.json")).unwrap_or("");
+    let configs = paths.iter().filter(|path| last_part(path) == CONFIG);
+    let root = configs.min_by_key(|path| depth(path)).and_then(|path| path.strip_suffix(CONFIG)).unwrap_or("");
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
     for (index, path) in paths.iter().enumerate() {
         let inside = path.strip_prefix(root).filter(|inside| MODEL_FILES.iter().any(|(known, _)| known == inside));
@@ -160,7 +174,7 @@ pub enum HubError {
         /// Hash of the bytes.
         found: String,
         /// How many bytes came.
-        bytes: usize,
+        bytes: u64,
     },
 }
 
@@ -313,18 +327,6 @@ pub fn sha256s_in(text: &str) -> Vec<&str> {
     text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| is_sha256(word)).collect()
 }
 
-/// Compares bytes with the SHA-256 (hex) that was promised for them.
-///
-/// # Errors
-/// When they differ.
-pub fn verify(file: &str, bytes: &[u8], expected: &str) -> Result<(), HubError> {
-    let found = sha256_hex(bytes);
-    if found.eq_ignore_ascii_case(expected.trim()) {
-        return Ok(());
-    }
-    Err(HubError::Mismatch { file: file.to_owned(), expected: expected.to_owned(), found, bytes: bytes.len() })
-}
-
 /// The SHA-256 in a hub's `ETag` or `X-Linked-ETag`: large files carry it, small ones carry a git hash (`None`).
 #[must_use]
 pub fn sha256_from_etag(etag: &str) -> Option<String> {
@@ -439,13 +441,10 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_byte_is_found() {
+    fn a_hash_is_that_of_the_standard() {
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(sha256_hex(b"abc"), abc);
-        verify("x", b"abc", abc).expect("the same bytes");
-        verify("x", b"abc", &abc.to_uppercase()).expect("hex in capitals");
-        let error = verify("model.safetensors", b"abd", abc).expect_err("other bytes").to_string();
-        assert!(error.starts_with("model.safetensors: "), "{error}");
+        assert_ne!(sha256_hex(b"abd"), abc);
     }
 
     #[test]

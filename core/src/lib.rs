@@ -20,6 +20,7 @@ pub mod data;
 pub mod device_report;
 pub mod event;
 mod file_signature;
+pub mod file_text;
 pub mod folder;
 pub mod generate;
 pub mod hub;

@@ -25,7 +25,7 @@ fn try_to_build(
     train: (String, Vec<u8>),
     test: Option<(String, Vec<u8>)>,
 ) -> Result<(Dataset, ReadSummary), DataError> {
-    let files = DataFiles { train, valid: None, test }.into();
+    let files = DataFiles { train, test, ..DataFiles::default() }.into();
     let run = RunConfig { seed: 42, ..RunConfig::default() };
     read_dataset(&ReadRequest::to_train(&files, &ReadOptions::default(), &run))
 }
@@ -90,7 +90,7 @@ fn wnut17_keeps_every_sentence_of_its_three_files() {
     let [Some(train), valid @ Some(_), test @ Some(_)] = files.map(|name| file(&format!("wnut17/{name}"))) else {
         return;
     };
-    let files = DataFiles { train, valid, test }.into();
+    let files = DataFiles { train, valid, test, ..DataFiles::default() }.into();
     let (read, run) = (&ReadOptions::default(), &RunConfig::default());
     let data = Task::TokenClassification.read(&ReadRequest::to_train(&files, read, run)).expect("good files");
     let report = data.report(None, run).expect("no tokens are asked for");
@@ -116,7 +116,7 @@ fn wnut17_keeps_every_sentence_of_its_three_files() {
 fn xquad_keeps_its_articles_whole() {
     let Some(train) = file("xquad_en/xquad.en.json") else { return };
     assert!(Task::QuestionAnswering.recognises(&train.0, &train.1));
-    let files = DataFiles { train, valid: None, test: None }.into();
+    let files = DataFiles { train, ..DataFiles::default() }.into();
     let (read, run) = (&ReadOptions::default(), &RunConfig::default());
     let data = Task::QuestionAnswering.read(&ReadRequest::to_train(&files, read, run)).expect("a good file");
     let report = data.report(None, run).expect("no tokens are asked for");

@@ -83,7 +83,7 @@ fn own_files_have_their_header_where_it_is() {
         let files = DataFiles {
             train: ("t.csv".into(), format!("one,two,three\n4,5,6\nfoo,bar,qux\n{rows}").into_bytes()),
             valid: Some(("v.csv".into(), own.as_bytes().to_vec())),
-            test: None,
+            ..DataFiles::default()
         };
         let (dataset, summary) = build_of(&files, &read).expect("the columns are there");
         let [train, valid, test] = &dataset.splits;

@@ -2,7 +2,8 @@
 //! is fetched at set-up (without it the test says that it was skipped), a GPT-2 vocabulary that has no tokenizer.json
 //! (`tests/fixtures/gpt2_tokenizer`), and folders with added tokens and settings of many kinds
 //! (`tests/fixtures/tokenizers`; `rebuilt_*` have a tokenizer.json that their class does not follow) or with SentencePiece's
-//! file alone (`tests/fixtures/sentencepiece`).
+//! file alone (`tests/fixtures/sentencepiece`); and the segments of two texts by class and settings
+//! (`tests/fixtures/pair_types.json`).
 
 use std::path::{Path, PathBuf};
 
@@ -147,6 +148,53 @@ fn folders_give_the_ids_of_auto_tokenizer() {
         num_folders, 35,
         "make_tokenizer_folders.py writes 24, make_unigram.py two, make_rebuilt_tokenizers.py nine"
     );
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[derive(Deserialize)]
+struct TypedFolder {
+    folder: String,
+    tokenizer_class: String,
+    files: Map<String, Value>,
+    pairs: Vec<TypedPair>,
+}
+
+#[derive(Deserialize)]
+struct TypedPair {
+    texts: (String, String),
+    input_ids: Vec<u32>,
+    token_type_ids: Vec<u32>,
+}
+
+/// `make_pair_types.py` writes the fixture.
+#[test]
+fn pairs_have_the_segments_that_auto_tokenizer_gives_the_model() {
+    let fixtures = root().join("tests/fixtures");
+    let bytes = std::fs::read(fixtures.join("pair_types.json")).expect("the fixture is checked in");
+    let folders: Vec<TypedFolder> = serde_json::from_slice(&bytes).expect("the fixture is JSON");
+    let content = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned).into_bytes();
+    let mut failures = Vec::new();
+    let mut num_typed = 0;
+    for TypedFolder { folder: name, tokenizer_class, files, pairs } in &folders {
+        let base = std::fs::read(fixtures.join("tokenizers").join(format!("{name}.json"))).expect("a folder beside it");
+        let base: FolderCases = serde_json::from_slice(&base).expect("the fixture is JSON");
+        let all = base.files.iter().chain(files);
+        let folder: Folder = all.map(|(file, value)| (file.clone(), content(value))).collect();
+        let tokenizer = Tokenizer::from_folder(&folder, None).expect("a good folder");
+        for TypedPair { texts: (first, second), input_ids, token_type_ids } in pairs {
+            let found = tokenizer.encode_pair(first, second, 512).expect("room enough");
+            let layout = tokenizer.pair_layout().expect("it joins two texts");
+            let [first_ids, second_ids] =
+                [first, second].map(|text| tokenizer.encode_with_offsets(text).expect("any text").ids);
+            let joined = layout.join(&first_ids, &second_ids);
+            if (&found.ids, &found.type_ids) != (input_ids, token_type_ids) || joined != (found.ids, found.type_ids) {
+                let settings = files.get("tokenizer_config.json");
+                failures.push(format!("{name} ({tokenizer_class}, {settings:?}), {first:?}, {second:?}: {joined:?}"));
+            }
+            num_typed += usize::from(token_type_ids.contains(&1));
+        }
+    }
+    assert_eq!((folders.len(), num_typed), (34, 32), "as make_pair_types.py writes them");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 

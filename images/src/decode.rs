@@ -4,6 +4,7 @@
 //! library does that Pillow is built on; the decoder of `image` (zune-jpeg), which is left out, spreads halved chroma in another
 //! way, up to 41 levels apart where colours meet.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use image::codecs::bmp::BmpDecoder;
@@ -16,8 +17,9 @@ use image::{ImageDecoder, Limits};
 use crate::convert::{to_rgb, turns, upright};
 use crate::jpeg::JpegDecoder;
 use crate::structure::{
-    has_larger_frame, has_too_few_bytes, is_cut_off, is_png_grey16, png_chunk, png_size, webp_chunk,
+    has_larger_frame, has_too_few_bytes, is_cut_off, is_png_grey16, png_chunk, png_chunks, png_size, webp_chunk,
 };
+use crate::transparent::gif_ground;
 use crate::{CHANNELS, ImageFileError, ImageFormat, ImageHeader, MAX_PIXELS, Picture};
 
 /// Most bytes that a decoder may take at once for a pixel: 4 channels of 16 bits.
@@ -25,6 +27,9 @@ const DECODER_BYTES_A_PIXEL: u64 = 8;
 
 /// Bytes that it may take beside: the colour profile of a PNG is unpacked, needed or not.
 const DECODER_BYTES: u64 = 16 << 20;
+
+/// The last chunk of a PNG: no data, its type, its checksum.
+const PNG_END: [u8; 12] = [0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xAE, 0x42, 0x60, 0x82];
 
 /// A file whose header is read and within limits.
 struct Opened<'a> {
@@ -51,6 +56,8 @@ pub(crate) fn read_header(bytes: &[u8]) -> Result<ImageHeader, ImageFileError> {
 /// # Errors
 /// As [`read_header`], and when the pixels are damaged.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Picture, ImageFileError> {
+    let whole = with_png_end(bytes);
+    let bytes: &[u8] = &whole;
     let Opened { format, decoder, orientation } = open(bytes)?;
     let (width, height) = decoder.dimensions();
     let color = decoder.color_type();
@@ -59,7 +66,32 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Picture, ImageFileError> {
     decoder.read_image(&mut raw).map_err(|error| ImageFileError::Damaged { format, source: error.into() })?;
     let pixels = to_rgb(raw, color, format == ImageFormat::Png && is_png_grey16(bytes));
     debug_assert_eq!(pixels.len(), width * height * CHANNELS);
-    Ok(upright(Picture { width, height, pixels }, orientation))
+    let mut picture = Picture { width, height, pixels };
+    if format == ImageFormat::Gif {
+        fill_around_frame(&mut picture, bytes);
+    }
+    Ok(upright(picture, orientation))
+}
+
+/// Gives what the first frame of a GIF leaves free of its screen the colour that Pillow gives it; the decoder leaves it black.
+fn fill_around_frame(picture: &mut Picture, bytes: &[u8]) {
+    let Some((color, [left, top, width, height])) = gif_ground(bytes) else { return };
+    let (columns, rows) = (left..left + width, top..top + height);
+    let screen_width = picture.width;
+    for (at, pixel) in picture.pixels.chunks_exact_mut(CHANNELS).enumerate() {
+        if !columns.contains(&(at % screen_width)) || !rows.contains(&(at / screen_width)) {
+            pixel.copy_from_slice(&color);
+        }
+    }
+}
+
+/// A PNG that lacks no more than its last chunk gets it: Pillow reads such a file, and the decoder does not.
+fn with_png_end(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let is_png = ImageFormat::of(bytes) == Some(ImageFormat::Png);
+    if !is_png || png_chunk(bytes, b"IDAT").is_none() || png_chunk(bytes, b"IEND").is_some() {
+        return Cow::Borrowed(bytes);
+    }
+    Cow::Owned([bytes, &PNG_END].concat())
 }
 
 fn open(bytes: &[u8]) -> Result<Opened<'_>, ImageFileError> {
@@ -98,7 +130,10 @@ fn open(bytes: &[u8]) -> Result<Opened<'_>, ImageFileError> {
     decoder.set_limits(limits(most)).map_err(damaged)?;
     let orientation = match format {
         // A PNG may have it behind its pixels, where the decoder does not look in time.
-        ImageFormat::Png => orientation(png_chunk(bytes, b"eXIf"), decoder.xmp_metadata().ok().flatten().as_deref()),
+        ImageFormat::Png => {
+            let exif = png_chunk(bytes, b"eXIf").map(Cow::Borrowed).or_else(|| png_text_exif(bytes).map(Cow::Owned));
+            orientation(exif.as_deref(), decoder.xmp_metadata().ok().flatten().as_deref())
+        }
         // The decoder heeds no limit here, and makes room for what a chunk claims.
         ImageFormat::WebP => orientation(webp_chunk(bytes, b"EXIF"), webp_chunk(bytes, b"XMP ")),
         ImageFormat::Jpeg => {
@@ -132,6 +167,20 @@ fn check_size(width: u32, height: u32) -> Result<(), ImageFileError> {
 fn orientation(exif: Option<&[u8]>, xmp: Option<&[u8]>) -> u8 {
     let of_exif = exif.and_then(|exif| Orientation::from_exif_chunk(exif.strip_prefix(b"Exif\0\0").unwrap_or(exif)));
     of_exif.map(Orientation::to_exif).or_else(|| xmp.and_then(xmp_orientation)).unwrap_or(1)
+}
+
+/// EXIF data as older ImageMagick writes it into a text of a PNG: a line of its name, one of its length, and its bytes in hex.
+fn png_text_exif(bytes: &[u8]) -> Option<Vec<u8>> {
+    const NAME: &[u8] = b"Raw profile type exif\0";
+    let mut chunks = png_chunks(bytes).filter(|(kind, _)| *kind == b"tEXt");
+    let text = chunks.find_map(|(_, data)| data?.strip_prefix(NAME))?;
+    let hex = text.splitn(4, |byte| *byte == b'\n').nth(3)?; // an empty line stands first
+    let digits: Option<Vec<u8>> = hex
+        .iter()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .map(|byte| char::from(*byte).to_digit(16).map(|digit| digit as u8))
+        .collect();
+    Some(digits?.chunks_exact(2).map(|pair| (pair[0] << 4) | pair[1]).collect())
 }
 
 /// The first of `tiff:Orientation="6"` and `<tiff:Orientation>6<`.
@@ -171,6 +220,45 @@ mod tests {
         let error = decode(&damaged).expect_err("damaged");
         assert!(matches!(error, ImageFileError::Damaged { format: ImageFormat::Png, .. }), "{error}");
         assert!(error.to_string().ends_with(": save it again as JPEG or PNG"), "{error}");
+    }
+
+    #[test]
+    fn a_png_that_lacks_no_more_than_its_last_chunk_is_read() {
+        let whole = png();
+        let cut = decode(&whole[..whole.len() - PNG_END.len()]).expect("all pixels are there");
+        assert_eq!(cut, decode(&whole).expect("a PNG"));
+        assert!(whole.ends_with(&PNG_END));
+    }
+
+    #[test]
+    fn around_the_first_frame_of_a_gif_is_the_first_colour_or_the_transparent_one() {
+        let gif = |extension: &[u8]| {
+            // Two pixels by one, four colours; a frame of one pixel, the second colour, on the right.
+            let head = b"GIF89a\x02\0\x01\0\x81\0\0".as_slice();
+            let palette: &[u8] = &[10, 20, 30, 40, 50, 60, 70, 80, 90, 0, 0, 0];
+            let frame = b",\x01\0\0\0\x01\0\x01\0\0\x02\x02\x4C\x01\0;".as_slice();
+            decode(&[head, palette, extension, frame].concat()).expect("a GIF").pixels
+        };
+        assert_eq!(gif(&[]), [10, 20, 30, 40, 50, 60]);
+        assert_eq!(gif(b"!\xF9\x04\x01\0\0\x02\0"), [70, 80, 90, 40, 50, 60]);
+    }
+
+    #[test]
+    fn exif_data_may_stand_in_a_text_of_a_png() {
+        let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+        let hex = exif.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<String>>().concat();
+        let with = |text: String| {
+            let (whole, data) = (png(), [b"Raw profile type exif\0".as_slice(), text.as_bytes()].concat());
+            let (head, rest) = whole.split_at(33); // the signature and IHDR
+            [head, &(data.len() as u32).to_be_bytes(), b"tEXt", &data, &[0; 4], rest].concat()
+        };
+        let text = format!("\nexif\n      {}\n{}\n{}\n", exif.len(), &hex[..20], &hex[20..]);
+        let found = png_text_exif(&with(text)).expect("it is there");
+        assert_eq!((found.as_slice(), orientation(Some(&found), None)), (exif.as_slice(), 6));
+        for text in ["", "\nexif\n 4", "\nexif\n 4\nno hex"] {
+            assert_eq!(png_text_exif(&with(text.to_owned())), None, "{text:?}");
+        }
+        assert_eq!(png_text_exif(&png()), None);
     }
 
     #[test]

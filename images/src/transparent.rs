@@ -75,6 +75,20 @@ fn only_transparent(alphas: &[u8]) -> Option<usize> {
 
 /// Of the extensions before the first frame.
 fn of_gif(bytes: &[u8]) -> Option<[u8; CHANNELS]> {
+    let (palette, index, _) = first_frame(bytes)?;
+    entry(palette, index?)
+}
+
+/// What Pillow fills the screen of a GIF with before its first frame, and the frame's left, top, width and height: the transparent entry
+/// of the frame's palette, else the first one.
+#[cfg(feature = "codecs")]
+pub(crate) fn gif_ground(bytes: &[u8]) -> Option<([u8; CHANNELS], [usize; 4])> {
+    let (palette, index, place) = first_frame(bytes)?;
+    Some((entry(palette, index.unwrap_or(0))?, place))
+}
+
+/// Of the first frame of a GIF its palette, the index that is transparent, and its left, top, width and height.
+fn first_frame(bytes: &[u8]) -> Option<(&[u8], Option<usize>, [usize; 4])> {
     let (head, mut rest) = bytes.split_at_checked(GIF_HEAD)?;
     let palette = take_palette(head[10], &mut rest)?;
     let mut index = None;
@@ -91,7 +105,8 @@ fn of_gif(bytes: &[u8]) -> Option<[u8; CHANNELS]> {
             [b',', ..] => {
                 let (frame, mut after) = rest.split_at_checked(GIF_FRAME)?;
                 let own = take_palette(frame[9], &mut after)?;
-                return entry(if own.is_empty() { palette } else { own }, index?);
+                let place = [1, 3, 5, 7].map(|at| usize::from(u16::from_le_bytes([frame[at], frame[at + 1]])));
+                return Some((if own.is_empty() { palette } else { own }, index, place));
             }
             [b';', ..] | [] => return None,
             // Bytes that are nothing are passed over, as Pillow does.

@@ -66,8 +66,9 @@ fn numbers_of_classes_are_read_as_the_names_that_the_file_has_for_them() {
     ];
     assert_eq!(values(text(&file)), values(&expected.join("\n")));
     let classes = r#"are read as the classes that it names: 0 is "refund", 1 is "order", 2 is "delivery""#;
+    let ids = "a model that is trained on them numbers them anew, by their names: the numbers are in its config.json";
     assert!(
-        file.notes.iter().any(|note| note == &format!("classes.parquet: numbers of \"label\" {classes}")),
+        file.notes.iter().any(|note| note == &format!("classes.parquet: numbers of \"label\" {classes}; {ids}")),
         "{:?}",
         file.notes
     );

@@ -249,7 +249,9 @@ def label_cases():
 def mcnemar(b, c):
     fewer, n = min(b, c), b + c
     exact = min(1.0, 2 * binom.cdf(fewer, n, 0.5))
-    mid = min(1.0, 2 * binom.cdf(fewer, n, 0.5) - binom.pmf(fewer, n, 0.5))
+    at = binom.pmf(fewer, n, 0.5)
+    # Fagerland, Lydersen and Laake 2013, supplement: of equal counts it is 1 less half of the middle term.
+    mid = 1 - 0.5 * at if b == c and n else min(1.0, 2 * binom.cdf(fewer, n, 0.5) - at)
     statistic = max(abs(b - c) - 1, 0) ** 2 / n if n else 0.0
     return {"b": b, "c": c, "exact": float(exact), "mid": float(mid), "chi2": statistic, "p_chi2": float(chi2.sf(statistic, 1))}
 

@@ -46,7 +46,7 @@ pub fn csv(count: usize) -> String {
 }
 
 /// Numbers of each class, in label order: what [`numbers_csv`] has for its rows.
-pub const NUMBERS: [f32; 3] = [-1.5, 0.25, 2.0];
+pub const NUMBERS: [f64; 3] = [-1.5, 0.25, 2.0];
 
 /// A CSV of `count` rows with the columns `text` and `score`: the number of each text's class.
 #[must_use]

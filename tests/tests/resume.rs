@@ -24,7 +24,7 @@ fn data() -> DataFiles {
         };
         csv.push_str(&format!("\"{text}\",{label}\n"));
     }
-    DataFiles { train: ("lines.csv".into(), csv.into_bytes()), valid: None, test: None }
+    DataFiles { train: ("lines.csv".into(), csv.into_bytes()), ..DataFiles::default() }
 }
 
 fn session(run: &RunConfig) -> Session {

@@ -9,6 +9,9 @@ const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 360.0;
 const FRAME: Frame = Frame { left: 72.0, right: WIDTH - 14.0, top: 30.0, bottom: HEIGHT - 56.0 };
 
+/// The frame of the labels below: lower, so that in the large type of a phone the first does not run into the lowest on the left.
+const BELOW: Frame = Frame { bottom: FRAME.bottom + 6.0, ..FRAME };
+
 /// A line of shares.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ShareLine {
@@ -76,7 +79,7 @@ pub(crate) fn shares(
         {legend}
         <svg class="histogram" viewBox=format!("0 0 {WIDTH} {HEIGHT}") role="img" aria-label=label data-testid=id>
             {y_axis(FRAME, &drawing.y_ticks)}
-            {x_labels(FRAME, &drawing.x_ticks)}
+            {x_labels(BELOW, &drawing.x_ticks)}
             {diagonal}
             {paths.collect_view()}
             {dots.collect_view()}

@@ -87,7 +87,7 @@ fn describe_typed(typed: &str, names: &[String]) -> String {
         ("", _) => String::new(),
         (typed, [name]) => format!("{typed}: Enter takes “{name}”"),
         (typed, [name, others @ ..]) => format!("{typed}: Enter takes “{name}”, the first of {}", others.len() + 1),
-        (typed, []) => format!("{typed}: no class begins so. Enter makes it a new one"),
+        (typed, []) => format!("{typed}: none begins so. Enter makes it a new one"),
     }
 }
 
@@ -203,7 +203,7 @@ mod tests {
     fn where_there_is_no_class_yet_it_is_said_how_one_is_made() {
         assert!(describe_typed("", &[]).starts_with("There is no class yet"));
         assert_eq!(describe_typed("", &names(&["a"])), "");
-        assert_eq!(describe_typed("cat", &[]), "cat: no class begins so. Enter makes it a new one");
+        assert_eq!(describe_typed("cat", &[]), "cat: none begins so. Enter makes it a new one");
         assert_eq!(act_of("Enter", "cat", &[], false), choose("cat"));
     }
 

@@ -45,7 +45,7 @@ struct FileWords {
 
 /// What is said of a file for a task.
 fn words_of(task: Task) -> FileWords {
-    if task.spec().head.writes() {
+    if task.spec().writes() {
         return FileWords {
             title: "Write for a whole file",
             what: WHAT_OF_PROMPTS,

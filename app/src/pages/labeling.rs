@@ -20,7 +20,7 @@ const MAX_CHARS: usize = 2000;
 
 /// How the order is come to, where no model tells.
 const DIVERSE: &str = "No model was trained on labels yet, so rows come first that have little in common: drawn by a seed with the \
-    sampling of k-means++ on their words.";
+    sampling of k\u{2011}means++ on their words.";
 
 /// The same of images.
 const DIVERSE_PATHS: &str = "No model was trained on labels yet, so images come first whose folders and names have little in common, \
@@ -110,7 +110,7 @@ fn gives_several(store: Store) -> bool {
 fn order_by(store: Store) -> AnyView {
     let is_several = gives_several(store);
     let words = |by: Uncertainty| match (by, is_several) {
-        (Uncertainty::Margin, false) => "little between its two likeliest labels",
+        (Uncertainty::Margin, false) => "two labels nearly as likely",
         (Uncertainty::Entropy, false) => "all labels alike (entropy)",
         (Uncertainty::LeastConfident, false) => "no label likely",
         (Uncertainty::Margin, true) => "a label near its threshold",
@@ -166,11 +166,12 @@ fn list(store: Store, ranked: &Arc<RankedRows>) -> AnyView {
     let counts = move || {
         let rows = given.with(|given| layout.with(|layout| class_counts(&of_counts, given, layout.as_ref())));
         let row = |(name, count): (String, usize)| vec![Cell::new("head", name), Cell::number(format::count(count))];
-        let (caption, head) = match are_images {
-            true => ("Images of each class", "Images"),
-            false => ("Rows of each class", "Rows"),
+        let (caption, name, head) = match (are_images, is_several) {
+            (true, _) => ("Images of each class", "Class", "Images"),
+            (false, true) => ("Rows of each label", "Label", "Rows"),
+            (false, false) => ("Rows of each class", "Class", "Rows"),
         };
-        table(caption, "labeling-counts", &["Class", head], rows.into_iter().map(row).collect())
+        table(caption, "labeling-counts", &[name, head], rows.into_iter().map(row).collect())
     };
     let progress = move || {
         let done = given.with(|given| of_progress.rows.iter().filter(|row| given.contains_key(&row.id.row)).count());

@@ -65,7 +65,8 @@ fn texts(store: Store) -> Option<AnyView> {
 fn prompt(one: &PromptTexts<'_>, checkpoints: &[Checkpoint]) -> AnyView {
     let boxes = one.texts.iter().zip(checkpoints).map(|(sample, checkpoint)| {
         let text = sample.map_or_else(|| "–".to_owned(), |sample| format::excerpt(&sample.generated, MAX_CHARS));
-        let shape = sample.and_then(|sample| sample.shape).map(describe_shape);
+        // A line does not end between a number and its sign.
+        let shape = sample.and_then(|sample| sample.shape).map(|shape| describe_shape(shape).replace(" %", "\u{a0}%"));
         view! {
             <div class="panel" class:good=checkpoint.is_best data-testid="train-sample" data-step=checkpoint.step.to_string()>
                 <h4>{checkpoint.name.clone()}</h4>

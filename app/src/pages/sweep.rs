@@ -85,7 +85,7 @@ fn progress(store: Store) -> AnyView {
     let now = move || {
         store.sweep.kept.with(|of| {
             let of = of.as_ref()?;
-            let leg = of.sweep.clone().next_leg()?;
+            let leg = of.sweep.peek_leg()?;
             let when = if store.sweep.is_going() { "Now" } else { "Next" };
             Some(format!("{when}: {}.", leg_words(of, &leg)))
         })

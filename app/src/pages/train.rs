@@ -14,7 +14,7 @@ use crate::browser;
 use crate::charts::{LineChart, Series};
 use crate::components::{Button, Cell, Meter, Stat, table};
 use crate::format;
-use crate::state::evaluation::{drawn, leading, split_name};
+use crate::state::evaluation::{drawn, leading};
 use crate::state::run::{MEAN_LOSS_LABEL, MEAN_LOSS_LINE, RunState, Status, index_of_best};
 use crate::state::several::{RunFigure, run_figures};
 use crate::state::{Activity, Step, Store};
@@ -396,7 +396,7 @@ fn measurements(store: Store, task: Task) -> Option<AnyView> {
         let mut cells = vec![
             Cell::number(format::count(one.step as usize)),
             Cell::number(format!("{:.2}", one.epoch)),
-            Cell::new("", split_name(one.split)),
+            Cell::new("", one.split.words()),
         ];
         cells.extend(figures.iter().map(|figure| {
             let text = one.value(&figure.name).map_or_else(String::new, |value| format::figure(figure.unit, value));

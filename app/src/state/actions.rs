@@ -78,7 +78,7 @@ impl Store {
 
     /// The model answers by writing.
     pub(crate) fn writes(self) -> bool {
-        self.model.task.get_untracked().spec().command == "generate"
+        self.model.task.get_untracked().spec().writes()
     }
 
     async fn measure(self, weights: Weights, split: Split) -> bool {

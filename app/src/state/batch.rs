@@ -181,7 +181,7 @@ impl Store {
     /// # Errors
     /// The settings that can't be used; the page says so beside them.
     pub(crate) fn write_as(self) -> Result<Option<WriteAs>, Vec<ConfigProblem>> {
-        if !self.shown_task().spec().head.writes() {
+        if !self.shown_task().spec().writes() {
             return Ok(None);
         }
         let (sampling, _) = self.sampling_now()?;

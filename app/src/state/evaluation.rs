@@ -174,15 +174,6 @@ pub(crate) fn headline(evaluation: &Evaluation) -> String {
     if matches!(unit, Unit::Share | Unit::Percent) { text } else { format!("{text} {}", format::in_sentence(title)) }
 }
 
-/// Name of a split as people say it.
-pub(crate) fn split_name(split: Split) -> &'static str {
-    match split {
-        Split::Train => "training",
-        Split::Valid => "validation",
-        Split::Test => "test",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -198,9 +189,9 @@ mod tests {
         for &task in Task::ALL {
             let figures = task.spec().figures;
             assert_eq!(figures[0].name, LOSS.name, "{task:?}");
-            let ids: BTreeSet<_> = figures.iter().chain(&OF_WRITING).map(|spec| figure_id(spec.name)).collect();
+            let ids: BTreeSet<_> = figures.iter().chain(&WRITING_FIGURES).map(|spec| figure_id(spec.name)).collect();
             let shared = figures.iter().filter(|spec| WRITING_FIGURES.iter().any(|one| one.name == spec.name)).count();
-            assert_eq!(ids.len(), figures.len() + OF_WRITING.len() - shared, "{task:?}");
+            assert_eq!(ids.len(), figures.len() + WRITING_FIGURES.len() - shared, "{task:?}");
             assert!(drawn(task).len() <= 2);
         }
         let ids = ["macro_f1", "token_accuracy", "rougeL", "exact_match"].map(figure_id);

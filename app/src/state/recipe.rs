@@ -53,7 +53,7 @@ pub(crate) fn choices(spec: &FieldSpec, task: Task) -> Vec<(&'static str, String
             .collect();
     }
     // A head that predicts words is the word table or tied to it: it is not trained alone.
-    let is_offered = |value: &str| (spec.name, value) != ("method", "head") || !of_task.head.writes();
+    let is_offered = |value: &str| (spec.name, value) != ("method", "head") || !of_task.writes();
     let offered = spec.choices.iter().filter(|&&(value, _)| is_offered(value));
     offered.map(|(value, words)| (*value, (*words).to_owned())).collect()
 }

@@ -30,7 +30,7 @@ pub(crate) fn describe(room: &StorageRoom) -> String {
         "It may clear that when the disk runs full."
     };
     let [quota, used] = [room.quota_bytes, room.used_bytes].map(format::bytes);
-    format!("This browser lets the page keep {quota}; models and runs take {used} of it. {promise}")
+    format!("This browser lets the page keep {quota}; what is kept here, the page too, takes {used} of it. {promise}")
 }
 
 /// What is said where a run, of which at most `needed` bytes are saved, may not fit; `None` where it fits as far as is known.
@@ -121,10 +121,8 @@ mod tests {
     #[test]
     fn how_long_it_is_kept_is_said() {
         let text = describe(&room(2e9));
-        assert!(
-            text.contains("keep 10.00 GB; models and runs take 2.00 GB of it") && text.ends_with("runs full."),
-            "{text}"
-        );
+        assert!(text.contains("keep 10.00 GB; what is kept here, the page too, takes 2.00 GB of it"), "{text}");
+        assert!(text.ends_with("runs full."), "{text}");
         let promised = describe(&StorageRoom { is_promised: true, ..room(0.0) });
         assert!(promised.ends_with("until you delete it."), "{promised}");
     }

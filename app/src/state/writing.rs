@@ -145,6 +145,7 @@ impl SamplingDraft {
             temperature: if temperature == 0.0 { 1.0 } else { temperature },
             top_k: self.read("top_k", &mut problems),
             top_p: self.read("top_p", &mut problems),
+            min_p: 0.0,
             repetition_penalty: self.read("repetition_penalty", &mut problems),
             no_repeat_ngram_size: self.read("no_repeat_ngram_size", &mut problems),
             num_beams: self.read("num_beams", &mut problems),

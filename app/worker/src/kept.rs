@@ -204,7 +204,7 @@ impl KeptData {
         }
         let file = |(name, bytes): &NamedBytes| (name.clone(), bytes.to_vec());
         let (valid, test) = (self.valid.as_ref().map(file), self.test.as_ref().map(file));
-        Rc::new(DataFiles { train: file(&self.train), valid, test })
+        Rc::new(DataFiles { train: file(&self.train), valid, test, is_test_by_name: false })
     }
 
     /// How files that are no text were read, in sentences.

@@ -8,13 +8,13 @@
 //! tensor at a time (ADR 45).
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use hone_core::checkpoint::{INDEX, WEIGHTS, shard_names};
 use hone_core::config::ModelSource;
 use hone_core::folder::Folder;
-use hone_core::hub::{self, MODEL_FILES};
+use hone_core::hub::{self, WantedFiles};
 use hone_core::session::protocol::{FromWorker, Problem, ProblemKind};
 use js_sys::Uint8Array;
 
@@ -245,32 +245,26 @@ async fn download(origin: &Origin<'_>, disk: Option<&DiskFolder>) -> Result<Down
     let mut files_here: BTreeMap<String, Body> = BTreeMap::new();
     let mut manifest = Manifest::default();
     let mut not_kept = None;
-    let mut files: VecDeque<(String, bool)> =
-        MODEL_FILES.iter().map(|&(name, required)| (name.to_owned(), required)).collect();
-    while let Some((name, required)) = files.pop_front() {
-        let name = name.as_str();
-        if !hub::is_wanted(name, |file| files_here.contains_key(file)) {
+    let mut files = WantedFiles::default();
+    while let Some(file) = files.next_file() {
+        let name = file.name.as_str();
+        if !file.is_wanted {
             continue;
         }
-        let listed = listing.as_ref().map(|listing| listing.get(name));
-        if matches!(listed, Some(None)) {
-            if name == WEIGHTS && !files_here.contains_key(INDEX) {
-                files.push_front((INDEX.to_owned(), true)); // perhaps the weights are in several files
-            } else if required {
-                return Err(missing(origin, name, listing.is_some()));
-            }
-            continue;
-        }
-        let listed = listed.flatten();
-        let url = url(origin, commit.as_deref(), name)?;
-        let bytes = listed.and_then(|listed| listed.bytes);
-        let (model, page_means_missing) = (origin.source.name(), origin.base_url.is_some());
-        let wanted = Wanted { name, model, url: &url, bytes, page_means_missing, stall_ms: origin.stall_ms };
+        let listed = listing.as_ref().and_then(|listing| listing.get(name));
         let disk = if not_kept.is_none() { disk } else { None };
-        let Some(fetched) = fetch::fetch_file(&wanted, disk).await? else {
-            if name == WEIGHTS && listed.is_none() && !files_here.contains_key(INDEX) {
-                files.push_front((INDEX.to_owned(), true));
-            } else if required || listed.is_some() {
+        let fetched = if listing.is_some() && listed.is_none() {
+            None
+        } else {
+            let url = url(origin, commit.as_deref(), name)?;
+            let bytes = listed.and_then(|listed| listed.bytes);
+            let (model, page_means_missing) = (origin.source.name(), origin.base_url.is_some());
+            let wanted = Wanted { name, model, url: &url, bytes, page_means_missing, stall_ms: origin.stall_ms };
+            fetch::fetch_file(&wanted, disk).await?
+        };
+        let Some(fetched) = fetched else {
+            // Also what loading can do without must come where it is listed.
+            if listed.is_some() || !files.note_missing(&file) {
                 return Err(missing(origin, name, listing.is_some()));
             }
             continue;
@@ -284,7 +278,7 @@ async fn download(origin: &Origin<'_>, disk: Option<&DiskFolder>) -> Result<Down
             return Err(errors::problem(ProblemKind::Network, error.to_string(), hint));
         }
         if name == INDEX {
-            shards_of(&head)?.into_iter().rev().for_each(|shard| files.push_front((shard, true)));
+            files.add_shards(shards_of(&head)?);
         }
         drop(head);
         let stored = describe(&body, disk, name).await?;
@@ -296,6 +290,7 @@ async fn download(origin: &Origin<'_>, disk: Option<&DiskFolder>) -> Result<Down
             return Err(mismatch(name, promised, found, length));
         }
         manifest.files.insert(name.into(), stored);
+        files.note_fetched(name);
         files_here.insert(name.to_owned(), body);
         not_kept = not_kept.or(fetched.not_kept);
         if origin.base_url.is_none() {
@@ -316,15 +311,13 @@ fn shards_of(index: &[u8]) -> Result<Vec<String>, Problem> {
 
 /// Why a file is refused whose hash is not the one that was promised.
 fn mismatch(name: &str, promised: &str, found: String, num_bytes: u64) -> Problem {
-    let (expected, bytes) = (promised.to_owned(), usize::try_from(num_bytes).unwrap_or(usize::MAX));
-    let error = hub::HubError::Mismatch { file: name.into(), expected, found, bytes };
+    let error = hub::HubError::Mismatch { file: name.into(), expected: promised.to_owned(), found, bytes: num_bytes };
     let hint = "try again; if it happens again, the file was changed on its way or on the server: do not use it";
     errors::problem(ProblemKind::Network, error.to_string(), hint)
 }
 
 /// The bytes by which a file is known for what it is: of weights their header, all of another.
 async fn head_of<'a>(body: &'a Body, disk: Option<&DiskFolder>, name: &str) -> Result<Cow<'a, [u8]>, Problem> {
-    const START: u64 = 64;
     let length = body.num_bytes();
     let read = async |end: u64| match (body, disk) {
         (Body::OnHeap(bytes), _) => Ok(bytes.subarray(0, end as u32).to_vec()),
@@ -334,7 +327,7 @@ async fn head_of<'a>(body: &'a Body, disk: Option<&DiskFolder>, name: &str) -> R
     if let Body::Memory(bytes) = body {
         return Ok(Cow::Borrowed(bytes));
     }
-    let start = read(length.min(START)).await?;
+    let start = read(length.min(hub::HEAD_START_BYTES)).await?;
     Ok(Cow::Owned(read(hub::head_length(name, &start, length)).await?))
 }
 
@@ -427,7 +420,7 @@ fn missing(origin: &Origin<'_>, name: &str, is_listed: bool) -> Problem {
             "Hone reads weights in the safetensors format only; choose a model, or a revision, that has them",
         ),
         // Without its list of files, the first that is asked for says whether there is such a model at all.
-        "config.json" if !is_listed => {
+        hub::CONFIG if !is_listed => {
             let revision = match origin.source {
                 ModelSource::Hub { revision, .. } if revision != "main" => format!(" at revision {revision}"),
                 _ => String::new(),

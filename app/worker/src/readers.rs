@@ -27,6 +27,8 @@ pub(crate) struct Readable {
     pub(crate) train: NamedBytes,
     pub(crate) valid: Option<NamedBytes>,
     pub(crate) test: Option<NamedBytes>,
+    /// The test file stands in one file with the training rows, and was found by its name.
+    is_test_by_name: bool,
     /// The sheet that was asked for.
     pub(crate) sheet: Option<String>,
     /// How they were read, in sentences; none where all of them came as text.
@@ -43,7 +45,7 @@ impl Readable {
         }
         let file = |(name, bytes): &NamedBytes| (name.clone(), bytes.to_vec());
         let (valid, test) = (self.valid.as_ref().map(file), self.test.as_ref().map(file));
-        let files = Rc::new(DataFiles { train: file(&self.train), valid, test });
+        let files = Rc::new(DataFiles { train: file(&self.train), valid, test, is_test_by_name: self.is_test_by_name });
         self.copied.replace(Rc::downgrade(&files));
         files
     }
@@ -112,7 +114,8 @@ fn share_out(files: Vec<NamedBytes>, notes: &mut Vec<String>, name: &str) -> Res
     }
     let [train, valid, test] = indices.map(|index| index.and_then(|index| files.get(index)).cloned());
     let train = train.ok_or_else(|| errors::bug(format!("{name} gave no rows")))?;
-    Ok(Readable { train, valid, test, sheet: None, notes: Vec::new(), copied: RefCell::default() })
+    let is_test_by_name = test.is_some();
+    Ok(Readable { train, valid, test, is_test_by_name, sheet: None, notes: Vec::new(), copied: RefCell::default() })
 }
 
 /// Makes text of a file, if it is none. A zip of images stays one, and what decodes them is there from then on.

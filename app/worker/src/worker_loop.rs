@@ -448,7 +448,7 @@ impl Worker {
         let mut session = self.fresh_session(&folder).await?;
         let loaded = session.load_model(source, folder).map_err(|error| error.problem());
         let info = self.trust_loaded(loaded).await?;
-        if let (true, Some(device)) = (info.task.spec().head.writes(), &mut self.device) {
+        if let (true, Some(device)) = (info.task.spec().writes(), &mut self.device) {
             device.check_for_texts().await?;
         }
         self.session = Some(session);

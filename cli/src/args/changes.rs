@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use hone_core::config::ModelChanges;
+use hone_core::file_text::text_of;
 
 use super::as_flags;
 use crate::output::read_data_file;
@@ -62,7 +63,7 @@ fn words_of(typed: &str) -> Result<Vec<String>, String> {
     let path = Path::new(typed);
     if path.is_file() {
         let bytes = read_data_file("read the words", path).map_err(|error| format!("{error:#}"))?;
-        let text = String::from_utf8(bytes).map_err(|_| format!("the words are not UTF-8: {typed}"))?;
+        let text = text_of(&bytes).map_err(|error| format!("the words are {error}: {typed}"))?;
         let words = ModelChanges::words_of_lines(&text);
         return if words.is_empty() { Err(format!("there are no words in the file: {typed}")) } else { Ok(words) };
     }

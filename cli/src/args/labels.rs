@@ -109,7 +109,7 @@ pub(crate) struct RankArgs {
     /// What computes: auto, cpu, wgpu or cuda
     #[arg(long, value_name = "DEVICE", default_value = AUTO)]
     device: String,
-    /// File for the result [default: standard output]
+    /// File for the result; its ending says how it is written: .csv, .json or .jsonl [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Write JSON Lines instead of CSV

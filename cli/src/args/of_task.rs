@@ -25,7 +25,11 @@ pub(crate) fn unused_columns(read: &ReadOptions, task: Task) -> Vec<ConfigProble
     let mut problems = read.check_for(&TaskSettings { does: &does, ..spec.settings_for_check(&[]) });
     let takes_one = spec.columns.contains(&"label_column");
     for problem in problems.iter_mut().filter(|problem| takes_one && problem.field == "label_columns") {
-        problem.message = format!("is given more than once, and this model {does}: one column holds what is learned");
+        let several = Task::ALL.iter().copied().filter(|task| task.spec().columns.contains(&"label_columns"));
+        let several = task_names(&several.collect::<Vec<_>>());
+        let task = task_name(task);
+        problem.message =
+            format!("is given more than once, and {task} learns one column: several are learned by {several}");
     }
     problems
 }
@@ -106,7 +110,9 @@ mod tests {
         assert!(fields(&pair, "regression").is_empty());
         let several = ReadOptions { label_columns: vec!["a".into(), "b".into()], ..ReadOptions::default() };
         let found = fields(&several, "sequence_classification");
-        assert!(found[0].starts_with("label_columns: is given more than once"), "{found:?}");
+        let expected = "label_columns: is given more than once, and sequence-classification learns one column: several are learned by \
+                        regression, multi-label";
+        assert_eq!(found[0], expected);
         assert!(fields(&several, "question_answering")[0].starts_with("label_columns: has no effect"));
         assert!(fields(&several, "multi_label").is_empty());
     }

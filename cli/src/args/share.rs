@@ -1,7 +1,7 @@
 //! Flags that say how the rows are shared out over training, validation and test, where shares alone do not say it.
 
 use clap::Args;
-use hone_core::config::RowSharing;
+use hone_core::config::{ConfigProblem, RowSharing};
 
 /// How rows are shared out.
 #[derive(Debug, Default, Args)]
@@ -33,6 +33,20 @@ impl ShareArgs {
         flags.into_iter().filter(|(_, is_typed)| *is_typed).map(|(flag, _)| flag).collect()
     }
 
+    /// The typed flags that say which rows are held out.
+    fn typed_flags_of_splits(&self) -> impl Iterator<Item = &'static str> {
+        self.typed_flags().into_iter().filter(|flag| *flag != "--dedupe")
+    }
+
+    /// Problems of what was typed in a run that splits off neither validation nor test rows.
+    pub(super) fn unused_without_splits(&self) -> Vec<ConfigProblem> {
+        let problem = |flag: &str| ConfigProblem {
+            field: flag.trim_start_matches('-').replace('-', "_"),
+            message: "has no effect: no rows are split off".to_owned(),
+        };
+        self.typed_flags_of_splits().map(problem).collect()
+    }
+
     /// What was typed over `base`. `has_valid`: there is a file of validation rows, so that none are split off.
     pub(super) fn over(&self, base: &RowSharing, has_valid: bool, problems: &mut Vec<String>) -> RowSharing {
         let mut sharing = base.clone();
@@ -43,7 +57,7 @@ impl ShareArgs {
             (sharing.time_column, sharing.group_column) = (self.time_column.clone(), None);
         }
         sharing.dedupe |= self.dedupe;
-        let typed = self.typed_flags().into_iter().filter(|flag| has_valid && *flag != "--dedupe");
+        let typed = self.typed_flags_of_splits().filter(|_| has_valid);
         problems.extend(typed.map(|flag| format!("{flag}: has no effect with --valid: no rows are split off")));
         problems.extend(super::as_flags(&sharing.check()));
         sharing
@@ -82,6 +96,9 @@ mod tests {
         let (_, problems) = over(&["--group-column", "user", "--dedupe"], true);
         assert_eq!(problems, ["--group-column: has no effect with --valid: no rows are split off"]);
         assert_eq!(over(&["--time-column", " "], false).1.len(), 1);
+        let line = Line::try_parse_from(["hone", "--group-column", "user", "--dedupe"]).expect("parses");
+        let unused = super::super::as_flags(&line.share.unused_without_splits());
+        assert_eq!(unused, ["--group-column: has no effect: no rows are split off"]);
         assert!(Line::try_parse_from(["hone", "--group-column", "a", "--time-column", "b"]).is_err());
     }
 }

@@ -6,7 +6,8 @@ use clap::Args;
 
 /// A file, for the help.
 pub(super) const EXAMPLE: &str = r#"A sweep file (TOML, or JSON with the same names):
-  [run]                            # the flags of hone train, without the dashes; paths as there
+  [run]                            # the flags of hone train, without the dashes; paths
+                                   # as there
   model = "models/minilm"
   data = "rows.csv"
   num_train_epochs = 3
@@ -19,12 +20,16 @@ pub(super) const EXAMPLE: &str = r#"A sweep file (TOML, or JSON with the same na
 
   [search]
   way = "halving"                  # grid (every combination of lists), random, or halving
-  count = 27                       # trials that are drawn, of each range one from each of 27 parts;
-                                   # without it halving takes every combination
+  count = 27                       # trials that are drawn, of each range one from
+                                   # each of 27 parts; without it halving takes every
+                                   # combination
   seed = 1                         # what they are drawn by
-  eta = 3                          # one trial of so many is promoted, and goes so many times as far
-  min_epochs = 1                   # how far each goes at first, or min_steps; without either a third of its steps
-  folds = 5                        # k-fold cross-validation: stratified by label, by group with group_column
+  eta = 3                          # one trial of so many is promoted, and goes so many
+                                   # times as far
+  min_epochs = 1                   # how far each goes at first, or min_steps; without
+                                   # either a third of its steps
+  folds = 5                        # k-fold cross-validation: stratified by label, by
+                                   # group with group_column
   seeds = [1, 2, 3]                # each trial is run with each
 
 Cross-validation of one job is a file without [space], with folds or seeds in [search]. The test rows are in no fold.

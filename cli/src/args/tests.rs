@@ -56,7 +56,7 @@ fn the_task_of_a_run_is_guessed_from_its_data_and_said() {
     let info = bert(&[Task::default(), fills]);
     let prose = ("sea.txt".to_owned(), b"The sea was calm.\nNobody spoke.\n".to_vec());
     let choose = |asked, file: &(String, Vec<u8>), from_scratch| {
-        choose_task_of_run(asked, &info, file, from_scratch).expect("it has the heads")
+        choose_task_of_run(asked, &info, file, &ReadOptions::default(), from_scratch).expect("it has the heads")
     };
     let (task, note) = choose(None, &prose, false);
     assert_eq!(task, fills);
@@ -204,6 +204,10 @@ fn a_file_of_prompts_is_no_prompt() {
         assert!(error.contains("cannot be used with"), "{error}");
     }
     assert!(parse(&["--prompt", "a", "--output", "y.csv"]).is_err(), "a prompt is answered on the screen");
+    assert_eq!(parse(&["--data", "x.csv", "--header", "yes"]), Ok(()));
+    let error = parse(&["--data", "x.csv", "--header", "maybe"]).expect_err("neither");
+    assert!(error.contains("it is not one of yes, no"), "{error}");
+    assert!(parse(&["--prompt", "a", "--header", "yes"]).is_err(), "a prompt has no rows");
 }
 
 #[test]
@@ -235,4 +239,18 @@ fn a_seed_without_draws_is_refused_once_the_model_is_known() {
     assert_eq!(problems, ["--seed: has no effect where nothing is drawn (--do-sample draws tokens)"]);
     sampling.do_sample = true;
     args.check_with_model(&sampling).expect("it draws");
+}
+
+#[test]
+fn the_file_in_the_help_of_a_sweep_is_one_however_wide_the_terminal_is() {
+    for width in [100, 200] {
+        let mut cli = Cli::command().term_width(width);
+        let sweep = cli.find_subcommand_mut("sweep").expect("there is one");
+        let help = sweep.clone().term_width(width).render_long_help().to_string();
+        let begin = help.find("[run]").expect("the file begins");
+        let end = help.find("Cross-validation of one job").expect("and ends");
+        let file: toml::Table = toml::from_str(&help[begin..end]).expect("it is TOML");
+        assert_eq!(file.keys().collect::<Vec<_>>(), ["run", "search", "space"]);
+        assert_eq!(file["search"]["folds"].as_integer(), Some(5), "{file:?}");
+    }
 }

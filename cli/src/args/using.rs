@@ -88,7 +88,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) adapter: Option<PathBuf>,
     /// Text to continue or to turn into another, given to the model in the form of the prompts that it was trained on
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, required_unless_present_any = ["chat", "data"])]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) prompt: Option<String>,
     /// File with a prompt in each row, or with a text that is to be turned into another: a table, JSON Lines or lines of text. What is
     /// written comes beside each, with why it ended
@@ -97,6 +97,10 @@ pub(crate) struct GenerateArgs {
     /// Column of --data that holds them [default: as in training, else known by its name]
     #[arg(long, value_name = "COLUMN", requires = "data", conflicts_with_all = ["prompt", "chat", "compare"])]
     pub(crate) column: Option<String>,
+    /// Whether the first row of --data names the columns: yes or no [default: guessed]
+    #[arg(long, value_name = "YES|NO", value_parser = parse_yes_no)]
+    #[arg(requires = "data", conflicts_with_all = ["prompt", "chat", "compare"])]
+    pub(crate) header: Option<bool>,
     /// File for what is written of --data, .csv, .jsonl or .json [default: standard output]
     #[arg(long, value_name = "FILE", requires = "data", conflicts_with_all = ["prompt", "chat", "compare"])]
     pub(crate) output: Option<PathBuf>,
@@ -207,7 +211,7 @@ pub(crate) struct PredictArgs {
     pub(crate) adapter: Option<PathBuf>,
     /// Rows to answer: CSV, TSV, JSON Lines or a JSON array; where names are sought also CoNLL, or lists of tokens.
     /// Labels and tags are not needed. Of images a folder or a zip
-    #[arg(long, value_name = "FILE|DIR", conflicts_with = "text", required_unless_present_any = ["text", "images"])]
+    #[arg(long, value_name = "FILE|DIR", conflicts_with = "text")]
     pub(crate) data: Option<PathBuf>,
     /// A text to answer (of a pair the first, of a question the question); may be given more than once
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
@@ -253,6 +257,7 @@ impl GenerateArgs {
             temperature: self.temperature.filter(|&temperature| temperature != 0.0).unwrap_or(defaults.temperature),
             top_k: self.top_k.unwrap_or(defaults.top_k),
             top_p: self.top_p.unwrap_or(defaults.top_p),
+            min_p: defaults.min_p,
             repetition_penalty: self.repetition_penalty.unwrap_or(defaults.repetition_penalty),
             no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(defaults.no_repeat_ngram_size),
             num_beams: self.num_beams.unwrap_or(defaults.num_beams),
@@ -274,6 +279,9 @@ impl GenerateArgs {
             problems.push(format!("--device: {message}"));
             DeviceChoice::Auto
         });
+        if self.prompt.is_none() && self.data.is_none() && !self.chat {
+            problems.push("say what the model is to write on from: --prompt TEXT, --data FILE or --chat".to_owned());
+        }
         if self.temperature == Some(0.0) && (self.do_sample || self.top_k.is_some() || self.top_p.is_some()) {
             let others = "--do-sample, --top-k and --top-p have no effect beside it";
             problems.push(format!("--temperature: 0 takes the likeliest token each time, so {others}"));
@@ -371,6 +379,11 @@ impl PredictArgs {
     /// # Errors
     /// [`Usage`] with every flag that can't be used.
     pub(crate) fn settings(&self) -> Result<(DeviceChoice, ReadOptions), Usage> {
+        if self.data.is_none() && self.text.is_empty() && self.images.is_empty() {
+            return Err(Usage(vec![
+                "say what is to be answered: --text TEXT, --data FILE, or files of images".to_owned(),
+            ]));
+        }
         let (num_texts, num_pairs) = (self.text.len(), self.text_pair.len());
         if num_pairs > 0 && num_pairs != num_texts {
             let found = format!("--text-pair: there are {num_pairs} of them and {num_texts} of --text");
@@ -412,6 +425,14 @@ fn parse_real(text: &str) -> Result<f64, String> {
 fn parse_probability(text: &str) -> Result<f64, String> {
     let value = parse_real(text)?;
     if (0.0..=1.0).contains(&value) { Ok(value) } else { Err("it is not between 0 and 1".to_owned()) }
+}
+
+fn parse_yes_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("it is not one of yes, no".to_owned()),
+    }
 }
 
 fn parse_early_stopping(text: &str) -> Result<EarlyStopping, String> {

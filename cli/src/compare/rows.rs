@@ -11,6 +11,7 @@ use anyhow::bail;
 use hone_core::metrics::{SquadQuestion, evaluate_answers};
 use hone_core::task::token_classification::Span;
 use hone_core::task::{ComparedRow, RowPredictions, RowScheme, causal_lm};
+use hone_core::words::plural;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -48,7 +49,7 @@ pub(super) enum Made {
     /// Names and terms in a text.
     Spans { spans: Vec<Span>, predicted: Vec<Span> },
     /// Numbers, in the order of the outputs.
-    Numbers { numbers: Vec<f32>, predicted: Vec<f32> },
+    Numbers { numbers: Vec<f64>, predicted: Vec<f32> },
     /// How well the tokens of a text were predicted.
     Tokens { loss_sum: f64, num_correct: u64, num_tokens: u64 },
     /// A text that was written after a prompt.
@@ -71,7 +72,7 @@ const FORMS: [&[Field]; 6] = [
         Field::of::<Vec<Span>>("spans", "a list of spans with start, end and label"),
         Field::of::<Vec<Span>>("predicted", "a list of spans with start, end and label"),
     ],
-    &[Field::of::<Vec<f32>>("numbers", "a list of numbers"), Field::of::<Vec<f32>>("predicted", "a list of numbers")],
+    &[Field::of::<Vec<f64>>("numbers", "a list of numbers"), Field::of::<Vec<f32>>("predicted", "a list of numbers")],
     &[
         Field::of::<f64>("loss_sum", "a number"),
         Field::of::<u64>("num_correct", "a whole number"),
@@ -110,8 +111,21 @@ impl PredictedRow {
     pub(super) fn in_order(mut self) -> Self {
         if let Made::Label { label: Value::Array(labels), .. } = &mut self.made {
             labels.sort_by_key(ToString::to_string);
+            labels.dedup();
         }
         self
+    }
+
+    /// What is wrong with numbers: there are not as many predicted as there are, or one is larger than a model gives.
+    fn flaw(&self) -> Option<String> {
+        let Made::Numbers { numbers, predicted } = &self.made else { return None };
+        if numbers.len() != predicted.len() {
+            let (found, expected) = (predicted.len(), numbers.len());
+            return Some(format!("\"predicted\" has {} and \"numbers\" {expected}", plural(found, "number")));
+        }
+        let mut all = numbers.iter().map(|&number| number as f32).chain(predicted.iter().copied());
+        let are_finite = all.all(f32::is_finite);
+        (!are_finite).then(|| "a number in it is larger than a model gives".to_owned())
     }
 
     /// What the row is, whatever was predicted: the name of it, and its value.
@@ -166,8 +180,12 @@ fn names_of(labels: &Value) -> Vec<String> {
     labels.as_array().map_or_else(|| vec![name_of(labels)], |labels| labels.iter().map(name_of).collect())
 }
 
-/// Whether an answer is one of those that count, and the F1 of its words, up to 1.
+/// Whether an answer is one of those that count, and the F1 of its words, up to 1. An empty one was withheld, and is right where none
+/// counts, and only there: so the figures of `hone eval` have it, and the official script of SQuAD.
 fn score(answers: &[String], predicted: &str) -> (bool, f64) {
+    if predicted.is_empty() {
+        return if answers.is_empty() { (true, 1.0) } else { (false, 0.0) };
+    }
     let question = SquadQuestion { answers: answers.to_vec(), prediction: predicted.to_owned() };
     let found = evaluate_answers(&[question], None, 0.0).all;
     (found.exact_match > 0.0, found.f1 / 100.0)
@@ -258,6 +276,11 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<PredictedRow>> {
         );
     }
     let rows = read_lines::<PredictedRow>(&file, "predictions", WRITERS, fault_of)?;
+    for (number, row) in &rows {
+        if let Some(fault) = row.flaw() {
+            bail!("line {number} can't be used, {fault}: {}", file.display());
+        }
+    }
     Ok(rows.into_iter().map(|(_, row)| row.in_order()).collect())
 }
 
@@ -351,6 +374,29 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_are_not_as_many_or_too_large_are_refused_with_their_line() {
+        for (line, fault) in [
+            (r#"{"row":3,"numbers":[1.0],"predicted":[1.0,99.0]}"#, r#""predicted" has 2 numbers and "numbers" 1"#),
+            (r#"{"row":3,"numbers":[1.0],"predicted":[1e308]}"#, "a number in it is larger than a model gives"),
+        ] {
+            let dir = tempfile::tempdir().expect("a temporary folder");
+            let good = r#"{"row":2,"numbers":[1.0],"predicted":[2.0]}"#;
+            std::fs::write(dir.path().join(FILE_NAME), format!("{good}\n{line}\n")).expect("writes");
+            let error = read(dir.path()).expect_err("it can't be compared").to_string();
+            assert!(error.starts_with(&format!("line 2 can't be used, {fault}: ")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_label_that_stands_twice_is_one_and_a_withheld_answer_is_right_where_there_is_none() {
+        let row = |line: &str| serde_json::from_str::<PredictedRow>(line).expect("a row").in_order();
+        let found = compared(&[row(r#"{"row":2,"labels":["b","a","b"],"predicted":["a","a","b"]}"#)]);
+        assert_eq!((value(&found, "accuracy"), value(&found, "micro_f1")), (Some(1.0), Some(1.0)));
+        assert_eq!(score(&["the".to_owned()], ""), (false, 0.0), "as hone eval has it");
+        assert_eq!(score(&[], ""), (true, 1.0));
+    }
+
+    #[test]
     fn answers_numbers_and_tokens_are_read_with_what_figures_are_made_of() {
         let row = question_answering::RowPrediction {
             row: 2,
@@ -371,10 +417,10 @@ mod tests {
         assert_eq!((value(&found, "exact_match"), found.test.is_some()), (Some(0.0), true));
         assert!(value(&found, "f1").is_some_and(|f1| (f1 - 200.0 / 3.0).abs() < 1e-9), "{found:?}");
 
-        let (numbers, predicted) = (vec![0.1, 2.0], vec![0.1, 4.0]);
+        let (numbers, predicted) = (vec![0.5, 2.0], vec![0.5, 4.0]);
         let row = regression::RowPrediction { row: 3, text: "t".into(), second: None, numbers, predicted };
         let (lines, found) = again(&RowPredictions::Regression(vec![row]), &[]);
-        assert_eq!(lines, "{\"row\":3,\"numbers\":[0.1,2.0],\"predicted\":[0.1,4.0]}\n");
+        assert_eq!(lines, "{\"row\":3,\"numbers\":[0.5,2.0],\"predicted\":[0.5,4.0]}\n");
         let found = compared(&found);
         assert_eq!((value(&found, "mse"), value(&found, "mae"), found.test), (Some(2.0), Some(1.0), None));
 

@@ -4,8 +4,10 @@
 //! back. Out: some rows with their copies as text; where `--output` names a file, that file with all copies behind its rows, in its own
 //! format, and where `--copies` does, the copies alone. Labels and other columns of a copy are those of its row.
 
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -17,7 +19,7 @@ use hone_core::data::{AddedRow, AppendedRow, Augmented, append_rows};
 use hone_core::session::{CopyMaker, Session};
 use hone_core::task::{
     AugmentationPreview, DataReport, ModelCopies, PreviewedRow, Purpose, ReadRequest, Task, copies_of_rows,
-    explain_no_guess, guess, preview_of,
+    explain_no_guess, guess_as_read, preview_of,
 };
 use hone_core::words::{count, plural};
 
@@ -50,7 +52,15 @@ pub(super) fn run(args: &DataAugmentArgs) -> anyhow::Result<ExitCode> {
         bail!("there is such a file: choose another name, or replace it with --force: {}", path.display());
     }
     for (flag, path) in [("--output", &args.output), ("--copies", &args.copies)] {
-        check_file(flag, path.as_deref())?;
+        check_file(flag, path.as_deref(), &[&args.file])?;
+    }
+    if let Some(path) = &args.output
+        && let (Some(own), Some(wanted)) = (is_table(&args.file), is_table(path))
+        && own != wanted
+    {
+        let file = args.file.display();
+        let problem = format!("--output: it is written in the format of {file}: choose a name that ends as that does");
+        return Err(Usage(vec![problem]).into());
     }
     let files = read_data(&args.file, None, None, read.sheet.as_deref())?;
     if files.valid.is_some() || files.test.is_some() {
@@ -62,7 +72,7 @@ pub(super) fn run(args: &DataAugmentArgs) -> anyhow::Result<ExitCode> {
     // Sources with targets would else be taken for texts.
     let may_be = |task: &Task| !is_translated || task.spec().columns.contains(&COPIES);
     let tasks: Vec<Task> = Task::ALL.iter().copied().filter(may_be).collect();
-    let Some(task) = args.task.or_else(|| guess(name, bytes, &tasks)) else {
+    let Some(task) = args.task.or_else(|| guess_as_read(name, bytes, &read, &tasks)) else {
         bail!("{}: {}", explain_no_guess(name, bytes, &read), args.file.display());
     };
     let unused = unused_columns(&read, task);
@@ -110,6 +120,15 @@ pub(super) fn run(args: &DataAugmentArgs) -> anyhow::Result<ExitCode> {
         say(&format!("{} written: {}", plural(written.num_rows, "row"), path.display()));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a file is a table or JSON by its name; `None` where that says neither.
+fn is_table(path: &Path) -> Option<bool> {
+    match path.extension().and_then(OsStr::to_str)?.to_ascii_lowercase().as_str() {
+        "csv" | "tsv" => Some(true),
+        "json" | "jsonl" | "ndjson" => Some(false),
+        _ => None,
+    }
 }
 
 /// Copies that a model makes of all rows.

@@ -8,7 +8,7 @@ use hone_core::data::findings::{Finding, FoundRow};
 use hone_core::report::{self, escape};
 use hone_core::words::plural;
 
-use super::{Found, MAX_SHOWN};
+use super::{Found, MAX_SHOWN, title};
 use crate::args::task_name;
 
 /// Labels that are listed.
@@ -27,7 +27,7 @@ fn write_body(page: &mut String, found: &Found) -> std::fmt::Result {
     let summary = if count == 0 { "Nothing was found.".to_owned() } else { format!("{}.", plural(count, "finding")) };
     writeln!(page, "<p>{summary} Personal data are masked.</p>")?;
     for (finding, excerpts) in found.findings.findings.iter().zip(&found.excerpts) {
-        write_finding(page, finding, excerpts)?;
+        write_finding(page, title(found.task, finding.kind), finding, excerpts)?;
     }
     if !found.findings.not_applied.is_empty() || !found.findings.notes.is_empty() {
         writeln!(page, "<h2>Not sought, and notes</h2>\n<ul>")?;
@@ -71,10 +71,10 @@ fn write_counts(page: &mut String, found: &Found) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_finding(page: &mut String, finding: &Finding, excerpts: &[Vec<String>]) -> std::fmt::Result {
-    let Finding { kind, severity, message, groups, action, .. } = finding;
+fn write_finding(page: &mut String, title: &str, finding: &Finding, excerpts: &[Vec<String>]) -> std::fmt::Result {
+    let Finding { severity, message, groups, action, .. } = finding;
     let level = severity.name();
-    writeln!(page, "<section>\n<h2>{} <span class=\"level {level}\">{level}</span></h2>", kind.title())?;
+    writeln!(page, "<section>\n<h2>{title} <span class=\"level {level}\">{level}</span></h2>")?;
     writeln!(page, "<p>{}</p>", escape(message))?;
     let action = action.describe();
     if !action.is_empty() {
@@ -105,7 +105,7 @@ fn write_finding(page: &mut String, finding: &Finding, excerpts: &[Vec<String>])
 }
 
 fn write_row(page: &mut String, group: usize, row: &FoundRow, excerpt: &str) -> std::fmt::Result {
-    let used = if row.index.is_some() { crate::progress::split_name(row.split) } else { "nothing" };
+    let used = if row.index.is_some() { row.split.words() } else { "nothing" };
     let (name, note, excerpt) = (row.name(), escape(&row.note), escape(excerpt));
     writeln!(page, "<tr><td>{group}</td><td>{name}</td><td>{used}</td><td>{note}</td><td>{excerpt}</td></tr>")
 }

@@ -1,12 +1,13 @@
 //! `hone data label-errors`: rows whose labels may be wrong, ranked (confident learning).
 //!
 //! In: rows and a pretrained model, by whose vectors the other folds tell each row's label; or what `hone eval --predictions` wrote of a
-//! trained one. Out: each row with its label, the one that it more likely has, and how likely both are; as text or as JSON.
+//! trained one. Out: each row with its label, the one that it more likely has, and how likely both are, of an image also its
+//! file; as text or as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -38,6 +39,25 @@ struct Line {
     probabilities: BTreeMap<String, f64>,
 }
 
+/// [`LabelErrors`] as JSON.
+#[derive(Serialize)]
+struct Found<'a> {
+    num_rows: usize,
+    num_folds: Option<usize>,
+    num_estimated: usize,
+    errors: Vec<WithImage<'a>>,
+    notes: &'a [String],
+}
+
+/// A row whose label may be wrong, with the path of its image where it is one.
+#[derive(Serialize)]
+struct WithImage<'a> {
+    #[serde(flatten)]
+    error: &'a LabelError,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<&'a str>,
+}
+
 /// The fields of a [`Line`].
 const FIELDS: [Field; 3] = [
     Field::of::<usize>("row", "the number of a row"),
@@ -55,9 +75,10 @@ const WRITERS: &str = "hone eval --predictions FILE writes such lines of rows wi
 /// A file or a model that can't be read, a model without vectors, rows that do not have one label each.
 pub(super) fn run(args: &LabelErrorArgs) -> anyhow::Result<ExitCode> {
     let (choice, read, run) = args.settings()?;
-    check_file("--save-probabilities", args.save_probabilities.as_deref())?;
-    let found = match (&args.predictions, &args.file, &args.model) {
-        (Some(path), ..) => of_predictions(path)?,
+    let inputs: Vec<&Path> = args.predictions.iter().chain(&args.file).map(PathBuf::as_path).collect();
+    check_file("--save-probabilities", args.save_probabilities.as_deref(), &inputs)?;
+    let (found, images) = match (&args.predictions, &args.file, &args.model) {
+        (Some(path), ..) => (of_predictions(path)?, Vec::new()),
         (None, Some(file), Some(model)) => {
             let files = read_data(file, None, None, read.sheet.as_deref())?;
             let progress = Progress::new(args.json, 0.0);
@@ -73,11 +94,13 @@ pub(super) fn run(args: &LabelErrorArgs) -> anyhow::Result<ExitCode> {
                 write_file(to_lines(&used)?.as_bytes(), path)?;
                 progress.note(&format!("probabilities: {} of {}", path.display(), plural(used.rows.len(), "row")));
             }
-            found
+            let image = |error: &LabelError| Some(session.row_image(error.split, error.index?)?.0);
+            let images: Vec<String> = found.errors.iter().map_while(image).collect();
+            (found, images)
         }
         _ => bail!("say which file to look at and --model, or --predictions"),
     };
-    let text = if args.json { serde_json::to_string_pretty(&found)? + "\n" } else { to_text(&found) };
+    let text = if args.json { to_json(&found, &images)? } else { to_text(&found, &images) };
     write!(io::stdout().lock(), "{text}")?;
     Ok(ExitCode::SUCCESS)
 }
@@ -119,7 +142,24 @@ fn of_lines(rows: &[Line]) -> anyhow::Result<LabelErrors> {
     Ok(label_errors_of(&numbers, &labels, &probabilities, &names))
 }
 
-fn to_text(found: &LabelErrors) -> String {
+/// What was found; each row with the file of its image where rows are images.
+fn to_json(found: &LabelErrors, images: &[String]) -> anyhow::Result<String> {
+    let LabelErrors { num_rows, num_folds, num_estimated, errors, notes } = found;
+    let found = Found {
+        num_rows: *num_rows,
+        num_folds: *num_folds,
+        num_estimated: *num_estimated,
+        errors: errors
+            .iter()
+            .enumerate()
+            .map(|(index, error)| WithImage { error, image: images.get(index).map(String::as_str) })
+            .collect(),
+        notes,
+    };
+    Ok(serde_json::to_string_pretty(&found)? + "\n")
+}
+
+fn to_text(found: &LabelErrors, images: &[String]) -> String {
     let LabelErrors { num_rows, num_folds, num_estimated, errors, notes } = found;
     let by = match num_folds {
         Some(folds) => format!("told by those of the other folds of {folds}"),
@@ -134,11 +174,14 @@ fn to_text(found: &LabelErrors) -> String {
     let head = ["row", "label", "more likely", "p(label)", "p(more likely)"].map(str::to_owned);
     let lines: Vec<[String; 5]> =
         if shown.is_empty() { Vec::new() } else { std::iter::once(head).chain(shown.iter().map(cells)).collect() };
+    // The last column, for paths may be long; none where rows are no images.
+    let mut files = std::iter::once("image").chain(images.iter().map(String::as_str)).filter(|_| !images.is_empty());
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths = [width(0), width(1), width(2)];
     for [row, label, suggested, own, other] in &lines {
         let [of_row, of_label, of_suggested] = widths;
-        text += &format!("  {row:>of_row$}  {label:<of_label$}  {suggested:<of_suggested$}  {own:>8}  {other:>14}\n");
+        text += &format!("  {row:>of_row$}  {label:<of_label$}  {suggested:<of_suggested$}  {own:>8}  {other:>14}");
+        text += &files.next().map_or_else(|| "\n".to_owned(), |file| format!("  {file}\n"));
     }
     if errors.len() > shown.len() {
         text += &format!("  and {} more: --json writes all\n", count(errors.len() - shown.len()));
@@ -189,13 +232,23 @@ mod tests {
   row  label  more likely  p(label)  p(more likely)
     4  no     yes            0.1250          0.8750
 ";
-        assert_eq!(to_text(&found), expected);
+        assert_eq!(to_text(&found, &[]), expected);
+        let images = ["cat/4.png".to_owned()];
+        let of_image = to_text(&found, &images);
+        let ends: Vec<&str> = of_image.lines().skip(1).filter_map(|line| line.rsplit("  ").next()).collect();
+        assert_eq!(ends, ["image", "cat/4.png"]);
+        let json = |images: &[String]| {
+            let text = to_json(&found, images).expect("plain values");
+            serde_json::from_str::<serde_json::Value>(&text).expect("JSON")
+        };
+        assert_eq!(json(&[]), serde_json::to_value(&found).expect("plain values"));
+        assert_eq!(json(&images)["errors"][0]["image"], "cat/4.png");
         let in_folds = LabelErrors { num_folds: Some(5), errors: Vec::new(), notes: vec!["this".into()], ..found };
         let expected = "\
 0 of 5 rows may have a wrong label, the likeliest first (told by those of the other folds of 5; the counts estimate 1)
   note: this
 ";
-        assert_eq!(to_text(&in_folds), expected);
+        assert_eq!(to_text(&in_folds, &[]), expected);
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::device;
 use crate::inputs::{check_job, holds_images, load_session, no_head, read_rows};
 use crate::model_files;
 use crate::output::write_file;
+use crate::predict::render::Layout;
 use crate::progress::Progress;
 use crate::result_file::check_file;
 
@@ -36,7 +37,8 @@ const LABELS: [&str; 2] = ["label", "labels"];
 /// A file or a model that can't be read, a model that does not give a text one of some labels.
 pub(super) fn run(args: &RankArgs) -> anyhow::Result<ExitCode> {
     let (choice, read) = args.settings()?;
-    check_file("--output", args.output.as_deref())?;
+    let layout = Layout::choose(args.output.as_deref(), args.json)?;
+    check_file("--output", args.output.as_deref(), &[&args.file])?;
     let (name, bytes) = read_rows("read the data", &args.file, Split::Train, read.sheet.as_deref())?;
     if holds_images(&bytes) {
         bail!("texts are ranked here, and these are none; images are labeled on the page: {}", args.file.display());
@@ -56,7 +58,11 @@ pub(super) fn run(args: &RankArgs) -> anyhow::Result<ExitCode> {
         }
     };
     let rows = &ranked.rows[..ranked.rows.len().min(args.first.unwrap_or(usize::MAX))];
-    let written = if args.json { to_json_lines(rows)? } else { to_csv(rows, &progress)? };
+    let written = match layout {
+        Layout::Csv => to_csv(rows, &progress)?,
+        Layout::Jsonl => to_json_lines(rows)?,
+        Layout::Json => to_json(rows)?,
+    };
     match &args.output {
         Some(path) => {
             write_file(&written, path)?;
@@ -170,6 +176,12 @@ fn labeled_rows(
 /// The columns of labels that are named.
 fn named_columns(read: &ReadOptions) -> Vec<&str> {
     read.label_columns.iter().chain(&read.label_column).map(String::as_str).collect()
+}
+
+fn to_json(rows: &[RankedRow]) -> anyhow::Result<Vec<u8>> {
+    let mut json = serde_json::to_vec_pretty(rows)?;
+    json.push(b'\n');
+    Ok(json)
 }
 
 fn to_json_lines(rows: &[RankedRow]) -> anyhow::Result<Vec<u8>> {

@@ -8,17 +8,19 @@ use std::process::ExitCode;
 use anyhow::bail;
 use futures_lite::future::block_on;
 use hone_core::config::ReadOptions;
+use hone_core::data::list_rows;
 use hone_core::event::Split;
 use hone_core::session::protocol::{Weights, WriteAs};
 use hone_core::session::{Answered, Answering, Session};
 use hone_core::task::{HeadKind, Inputs, NumberedInput, Prediction, Task};
+use hone_core::words::plural;
 
 use crate::args::GenerateArgs;
 use crate::inputs::{file_name, holds_images, read_rows};
 use crate::predict::render::{Layout, render};
 use crate::predict::{read_file, say_left_out, write_answers};
 use crate::progress::Progress;
-use crate::result_file::{check_file, check_other_file};
+use crate::result_file::check_file;
 
 /// A file of prompts, read before anything slow begins.
 pub(super) struct WholeFile<'a> {
@@ -35,8 +37,7 @@ impl<'a> WholeFile<'a> {
     /// When it can't be read, or what is written can't go where it should.
     pub(super) fn open(args: &'a GenerateArgs) -> anyhow::Result<Option<Self>> {
         let Some(path) = args.data.as_deref() else { return Ok(None) };
-        check_other_file(args.output.as_deref(), Some(path))?;
-        check_file("--output", args.output.as_deref())?;
+        check_file("--output", args.output.as_deref(), &[path])?;
         let layout = Layout::choose(args.output.as_deref(), args.json)?;
         let (_, bytes) = read_rows("read the data", path, Split::Test, None)?;
         if holds_images(&bytes) {
@@ -57,12 +58,12 @@ impl<'a> WholeFile<'a> {
     ) -> anyhow::Result<ExitCode> {
         let Self { args, path, bytes, layout } = self;
         let task = session.task()?;
-        if !task.spec().head.writes() {
+        if !task.spec().writes() {
             bail!("this model {}: hone predict --data answers a file with it", task.spec().does);
         }
         let answers = task.answers();
         let Inputs::Rows { file, choose } = &answers.inputs else { bail!("{} answers no rows", task.name()) };
-        let asked = asked_column(args.column.clone(), task);
+        let asked = ReadOptions { has_header: args.header, ..asked_column(args.column.clone(), task) };
         let trained = session.read_inputs_as_trained((&file_name(path), &bytes), &asked, None);
         let inputs = read_file(path, &bytes, &trained, &[], (file, *choose), progress)?;
         let (inputs, predictions) = write_all(session, inputs, write_as, progress)?;
@@ -87,6 +88,7 @@ fn write_all(
     progress: &Progress,
 ) -> anyhow::Result<(Vec<NumberedInput>, Vec<Prediction>)> {
     let weights = if session.is_trained() { Weights::Tuned } else { Weights::Base };
+    say_longer(session, &inputs, &write_as, progress)?;
     let texts = inputs.iter().map(|one| one.input.clone()).collect();
     let mut answering = Answering::new(texts, 1).writing(Some(write_as));
     let mut is_unfinished = !inputs.is_empty();
@@ -107,6 +109,30 @@ fn write_all(
         bail!("none of the prompts can be answered, for the reasons above");
     }
     Ok((inputs, predictions))
+}
+
+/// Says which sources are longer than those that training read.
+fn say_longer(
+    session: &Session,
+    inputs: &[NumberedInput],
+    write_as: &WriteAs,
+    progress: &Progress,
+) -> anyhow::Result<()> {
+    let (mut rows, mut limit) = (Vec::new(), 0);
+    for one in inputs {
+        if let Some(tokens) = session.longer_than_trained(&write_as.prompt(&one.input))? {
+            rows.push(one.row.to_string());
+            limit = tokens;
+        }
+    }
+    if !rows.is_empty() {
+        let (texts, are) = (plural(rows.len(), "text"), if rows.len() == 1 { "is" } else { "are" });
+        let rows = list_rows(&rows);
+        progress.note(&format!(
+            "{texts} {are} longer than the {limit} tokens that training read, and {are} read whole: rows {rows}"
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

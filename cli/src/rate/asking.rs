@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use anyhow::anyhow;
+use hone_core::file_text::text_of;
 use hone_core::metrics::{Rating, RatingInput, ShownPair};
 use hone_core::words::{count, plural};
 
@@ -44,7 +45,7 @@ pub(super) fn key_of(line: &str) -> Option<Key> {
 /// The keys in a file, a line each.
 pub(super) fn read_answers(path: &Path) -> anyhow::Result<Vec<Key>> {
     let bytes = read_data_file("read the answers", path)?;
-    let text = String::from_utf8(bytes).map_err(|_| anyhow!("the answers are not UTF-8: {}", path.display()))?;
+    let text = text_of(&bytes).map_err(|error| anyhow!("the answers are {error}: {}", path.display()))?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let key = |(index, line): (usize, &str)| {
         key_of(line).ok_or_else(|| anyhow!("line {} is none of 1, 2, =, u, f, n, q: {}", index + 1, path.display()))

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::bail;
 use hone_core::event::Split;
+use hone_core::file_text::text_of;
 use hone_core::hub::sha256_hex;
 use hone_core::metrics::Rating;
 use hone_core::words::{count, plural};
@@ -86,7 +87,7 @@ pub(super) fn read(args: &RateArgs, asked: &Asked) -> anyhow::Result<Option<Rati
         return Ok(None);
     }
     let bytes = read_file("read the rating that was begun", path)?;
-    let text = String::from_utf8(bytes).unwrap_or_default();
+    let text = text_of(&bytes).unwrap_or_default();
     let Some(rating) = Rating::from_json(&text) else {
         bail!("this is no rating that hone rate left: name another file with --state: {}", path.display());
     };

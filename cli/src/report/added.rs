@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
 use hone_core::data::findings::{Finding, NotApplied};
+use hone_core::file_text::text_of;
 use hone_core::metrics::{Difference, PreferenceTally, SliceReport};
 use hone_core::report::{Examined, RatedTexts};
 use hone_core::task::{ComparedFigure, RunComparison, SwapReport, Unit};
@@ -32,8 +33,9 @@ struct WrittenFigure {
 /// When it can't be read, or holds nothing that a report shows.
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Examined>> {
     let bytes = read_file("read what the report is to show", path)?;
+    let text = text_of(&bytes).map_err(|error| anyhow!("--add: it is {error}: {}", path.display()))?;
     let value: Value =
-        serde_json::from_slice(&bytes).map_err(|error| anyhow!("--add: it is no JSON: {error}: {}", path.display()))?;
+        serde_json::from_str(&text).map_err(|error| anyhow!("--add: it is no JSON: {error}: {}", path.display()))?;
     let found = of_json(&value).with_context(|| format!("--add: {}", path.display()))?;
     if found.is_empty() {
         bail!(
@@ -128,7 +130,10 @@ fn of_json(value: &Value) -> anyhow::Result<Vec<Examined>> {
 
 /// Two models as `hone compare` calls them: A and B. Its rows are not in the JSON: none is listed, and none counted as not listed.
 fn comparison(value: &Value) -> anyhow::Result<RunComparison> {
-    let fields = value.as_object().into_iter().flatten().filter(|(_, own)| own.get("interval").is_some());
+    // Earlier builds wrote `null` for what is above all numbers.
+    let is_null = |own: &Value, name: &str| own.get(name).is_some_and(Value::is_null);
+    let is_figure = |own: &Value| own.get("interval").is_some() && !is_null(own, "first") && !is_null(own, "second");
+    let fields = value.as_object().into_iter().flatten().filter(|(_, own)| is_figure(own));
     let figures = fields.map(|(name, _)| -> anyhow::Result<ComparedFigure> {
         let WrittenFigure { title, unit, higher_is_better, difference } = field(value, name)?;
         Ok(ComparedFigure { name: name.clone(), title, unit, higher_is_better, difference })
@@ -245,6 +250,18 @@ mod tests {
         for unsaid in [Value::Null, json!(["a.jsonl", "a.jsonl"])] {
             assert_eq!(names(unsaid), ["A in x.json", "B in x.json"]);
         }
+    }
+
+    #[test]
+    fn a_figure_above_all_numbers_is_left_out() {
+        let written = json!({
+            "mcnemar": null, "num_rows": 2, "is_by_rows": false, "num_resamples": 10,
+            "mse": { "first": null, "second": 2.0, "interval": [null, 1.0], "title": "a", "unit": "number", "higher_is_better": false },
+            "mae": { "first": 1.0, "second": 2.0, "interval": null, "title": "b", "unit": "number", "higher_is_better": false },
+        });
+        let found = of_json(&written).expect("as earlier builds wrote it");
+        let [Examined::Comparison(comparison)] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(comparison.figures.iter().map(|figure| figure.name.as_str()).collect::<Vec<_>>(), ["mae"]);
     }
 
     #[test]

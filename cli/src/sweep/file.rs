@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::Parser;
 use hone_core::config::{ConfigProblem, Kind, SETTINGS};
+use hone_core::file_text::text_of;
 use hone_core::sweep::{Axis, PlanError, SweepPlan};
 use serde_json::{Map, Value};
 use toml::de::DeTable;
@@ -97,7 +98,7 @@ impl SweepFile {
     /// When it can't be read, or what is wrong with it.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
         let bytes = read_file("read the sweep file", path)?;
-        let Ok(text) = String::from_utf8(bytes) else { bail!("the sweep file is not UTF-8: {}", path.display()) };
+        let text = text_of(&bytes).map_err(|error| anyhow!("the sweep file is {error}: {}", path.display()))?;
         let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         let value = match is_json {
             true => serde_json::from_str::<Value>(&text).map_err(|error| error.to_string()),

@@ -31,6 +31,12 @@ const TRIAL: &str = "trial-";
 /// What stays of a trial that is not the best.
 const KEPT: [&str; 6] = [JOB, JOB_FILE, RESULTS_FILE, FIGURES, EVENTS, "README.md"];
 
+/// The folder of the sweep that a run in `dir` belongs to, if it does.
+pub(crate) fn sweep_of(dir: &Path) -> Option<&Path> {
+    // A trial of several runs has a folder for each.
+    dir.ancestors().skip(1).take(2).find(|above| above.join(STATE).is_file())
+}
+
 /// A sweep as it is written.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -17,6 +17,7 @@ use hone_core::session::{Session, SessionError};
 use hone_core::sweep::{Leg, RunResult};
 use hone_core::task::{Evaluation, LOSS};
 use hone_core::train::TrainError;
+use hone_core::words::plural;
 use serde_json::Value;
 
 use super::folder::SweepFolder;
@@ -83,11 +84,19 @@ impl Runner<'_> {
             .load_data(Rc::clone(&self.files), &self.plan.settings.read, &run)
             .with_context(|| format!("can't use the data in {}", self.plan.data.display()))?;
         if report.split_sizes[1] == 0 {
-            let fold = leg.fold.map_or_else(String::new, |fold| {
-                format!(" in fold {} of {} (there are fewer groups or rows than folds)", fold.index + 1, fold.count)
+            let [num_train, ..] = report.split_sizes;
+            return Err(match leg.fold {
+                Some(fold) => Usage(vec![format!(
+                    "[search] folds: {} are more than the {} that are not test rows, or than the groups of these: take fewer",
+                    fold.count,
+                    plural(num_train, "row")
+                )])
+                .into(),
+                None => {
+                    let more = "raise valid_fraction in [run], or name a file with valid there";
+                    anyhow::anyhow!("there are no validation rows, by which trials are compared: {more}")
+                }
             });
-            let more = "raise valid_fraction in [run], name a file with valid there, or take fewer folds";
-            anyhow::bail!("there are no validation rows{fold}, by which trials are compared: {more}");
         }
         if leg.fold.is_some() && !report.notes.iter().any(|note| note.starts_with(FOLD_NOTE)) {
             anyhow::bail!(

@@ -8,13 +8,15 @@ mod folder;
 mod leg;
 mod table;
 
+pub(crate) use self::folder::sweep_of;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use anyhow::{Context, bail};
 use futures_lite::future::block_on;
-use hone_core::config::Job;
+use hone_core::config::{Fold, Job};
 use hone_core::data::DataFiles;
 use hone_core::event::TrainEvent;
 use hone_core::hub::sha256_hex;
@@ -69,7 +71,11 @@ pub(crate) fn run(args: &SweepArgs) -> anyhow::Result<ExitCode> {
     let begins_with = hashes_of_run(&train, &plan)?;
     let is_new = known.is_none();
     let mut state = match known {
-        Some(state) => go_on(state, &file, (&*files, &begins_with), args)?,
+        Some(state) => {
+            check_same_sweep(&state, &file, (&*files, &begins_with), args)?;
+            say(&going_on(&state.sweep));
+            state
+        }
         None => begin(&file, &plan, (&*files, begins_with), task)?,
     };
     let (base, base_read) = (plan.settings.run.clone(), plan.settings.read.clone());
@@ -78,10 +84,13 @@ pub(crate) fn run(args: &SweepArgs) -> anyhow::Result<ExitCode> {
     let mut runner =
         Runner { args: args_of_run, plan, session, files, base, base_read, folder: &folder, interrupt, loaded };
     check_trials(&mut runner, &file, &state.sweep, task, info.num_hidden_layers)?;
+    if args.dry_run || is_new {
+        check_folds(&mut runner, &state.sweep)?;
+    }
     if args.dry_run {
         return dry_run(&mut runner, &state.sweep, args.json);
     }
-    if let Some(leg) = state.sweep.clone().next_leg().filter(|_| is_new) {
+    if let Some(leg) = state.sweep.peek_leg().filter(|_| is_new) {
         // Rows that can't be used are refused before anything is written, or dropped.
         runner.take_settings(&leg)?;
         runner.load_rows(&leg)?;
@@ -189,13 +198,13 @@ fn hashes_of_run(args: &TrainArgs, plan: &Plan) -> anyhow::Result<BTreeMap<Strin
     Ok(hashes)
 }
 
-/// The sweep that the folder holds, if it is the one of the file.
-fn go_on(
-    state: State,
+/// Refuses to go on with the sweep that the folder holds where it is not the one of the file.
+fn check_same_sweep(
+    state: &State,
     file: &SweepFile,
     (files, begins_with): (&DataFiles, &BTreeMap<String, String>),
     args: &SweepArgs,
-) -> anyhow::Result<State> {
+) -> anyhow::Result<()> {
     let of_rows = || (state.data_sha256 != json!(hashes_of(files))).then(|| "the rows are others".to_owned());
     let of_files = || find_other_files(&state.begins_with, begins_with);
     let differs = file.find_change(&state.line, &state.sweep.plan).or_else(of_rows).or_else(of_files);
@@ -203,12 +212,15 @@ fn go_on(
         let dir = args.output.display();
         bail!("the output folder holds another sweep ({what}): choose another, or drop it with --force: {dir}");
     }
-    let mut sweep = state.sweep.clone();
-    match sweep.next_leg() {
-        Some(leg) => say(&format!("going on with the sweep at trial {} of {}", leg.trial + 1, sweep.trials.len())),
-        None => say("the sweep is over, nothing is left to train"),
+    Ok(())
+}
+
+/// Where a sweep goes on that was begun before.
+fn going_on(sweep: &Sweep) -> String {
+    match sweep.peek_leg() {
+        Some(leg) => format!("going on with the sweep at trial {} of {}", leg.trial + 1, sweep.trials.len()),
+        None => "the sweep is over, nothing is left to train".to_owned(),
     }
-    Ok(state)
 }
 
 /// Which of the files that `[run]` names is another than the one that the sweep began with.
@@ -271,6 +283,16 @@ fn check_trials(
     if problems.is_empty() { Ok(()) } else { Err(Usage(problems).into()) }
 }
 
+/// Refuses more folds than there are rows, or groups of rows, to share out: folds are filled in their order, so that the last one has
+/// validation rows only where all of them have.
+fn check_folds(runner: &mut Runner<'_>, sweep: &Sweep) -> anyhow::Result<()> {
+    let Some(count) = sweep.plan.search.folds else { return Ok(()) };
+    let fold = Some(Fold { index: count - 1, count });
+    let last = Leg { fold, ..first_leg(sweep, 0) };
+    runner.take_settings(&last)?;
+    runner.load_rows(&last)
+}
+
 /// The first run of a trial, to its end.
 fn first_leg(sweep: &Sweep, trial: usize) -> Leg {
     let (seed, fold) = sweep.plan.search.run(0);
@@ -280,7 +302,7 @@ fn first_leg(sweep: &Sweep, trial: usize) -> Leg {
 
 /// Prints the trials and their steps; each run is prepared, and none is trained.
 fn dry_run(runner: &mut Runner<'_>, sweep: &Sweep, is_json: bool) -> anyhow::Result<ExitCode> {
-    let first = sweep.clone().next_leg().map_or(Budget::Whole, |leg| leg.until);
+    let first = sweep.peek_leg().map_or(Budget::Whole, |leg| leg.until);
     let (mut sizes, mut early) = (Vec::new(), None);
     for trial in 0..sweep.trials.len() {
         let leg = first_leg(sweep, trial);

@@ -3,11 +3,10 @@
 use hone_core::config::RunDraft;
 use hone_core::optim::warmup_steps;
 use hone_core::sweep::{Budget, Leg, RunResult, Spread, Standing, Sweep, Trial, Way};
-use hone_core::words::{count, plural};
+use hone_core::words::{count, duration, plural};
 use serde_json::{Value, json};
 
 use super::folder::State;
-use crate::progress::duration;
 
 /// A run that took fewer steps than so many times those of its warm-up says little of how it ends: on the same rows the rates that looked
 /// best were right after 3.3 times as many, and too high after 2.5 (ADR 29).

@@ -1,13 +1,11 @@
 //! Classes, as the tasks show them that give one label to each row: how many rows each has, and their
 //! figures.
 
-use std::fmt::Write as _;
-
 use hone_core::metrics::{self, Calibration, CoveragePoint};
 use hone_core::words::plural;
 
 use crate::inputs::{MAX_LISTED, more};
-use crate::tables::cut;
+use crate::tables::{cut, push_line};
 
 /// The figures of such a task, in the order of tables.
 pub(super) const FIGURES: &[&str] = &[
@@ -47,7 +45,7 @@ pub(super) fn counts(mut classes: Vec<(&str, usize)>) -> String {
 /// The table of the classes and, for few of them, the confusion matrix.
 pub(super) fn tables(figures: &metrics::Evaluation) -> String {
     let mut out = String::new();
-    let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("writing to a string does not fail");
+    let mut line = |text: &str| push_line(&mut out, text);
     let labels: Vec<String> = figures.per_class.iter().map(|class| cut(&class.label)).collect();
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max("class".len());
     figures.notes.iter().for_each(|note| line(&format!("  {note}")));

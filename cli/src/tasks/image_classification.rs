@@ -6,7 +6,6 @@ use hone_core::task::{DataReport, Evaluation, EvaluationDetail, ReportDetail};
 
 use super::{Detail, View, classes};
 use crate::inputs::{MAX_LISTED, bad_rows, headline, more, used_columns};
-use crate::progress::split_name;
 use crate::tables::figures_in_line;
 
 pub(super) static VIEW: View = View {
@@ -54,7 +53,7 @@ fn near(detail: &Images) -> Vec<String> {
         detail.num_near_duplicates, detail.near_leaks
     )];
     let pair = |NearPair { name, split, other, other_split, .. }: &NearPair| {
-        let in_split = |split: &Split| format!("({})", split_name(*split));
+        let in_split = |split: &Split| format!("({})", split.words());
         format!("    {name} {} and {other} {}", in_split(split), in_split(other_split))
     };
     lines.extend(detail.near_duplicates.iter().take(MAX_LISTED).map(pair));

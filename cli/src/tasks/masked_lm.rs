@@ -7,7 +7,6 @@ use hone_core::words::plural;
 use super::token_figures::{FIGURES, line};
 use super::{Detail, View};
 use crate::inputs::{bad_rows, headline, used_columns};
-use crate::progress::split_name;
 
 pub(super) static VIEW: View = View { figures: FIGURES, report, line, detail: Detail::OneLine(one_line) };
 
@@ -29,7 +28,7 @@ fn report(report: &DataReport) -> String {
         None => format!("data: {}: plain text", report.file_name),
     }];
     let splits = [Split::Train, Split::Valid, Split::Test].into_iter().zip(report.num_encoded);
-    let splits = splits.filter(|(_, count)| *count > 0).map(|(split, count)| format!("{count} {}", split_name(split)));
+    let splits = splits.filter(|(_, count)| *count > 0).map(|(split, count)| format!("{count} {}", split.words()));
     lines.push(format!(
         "  {} of at most {} tokens ({}), {} in all",
         plural(report.num_encoded.iter().sum(), "passage"),

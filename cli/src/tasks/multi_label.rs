@@ -1,14 +1,12 @@
 //! Models that give texts any number of labels: how their rows and figures are shown.
 
-use std::fmt::Write as _;
-
 use hone_core::metrics::MultiLabelEvaluation;
 use hone_core::task::{DataReport, Evaluation, EvaluationDetail, ReportDetail};
 use hone_core::words::plural;
 
 use super::{Detail, View};
 use crate::inputs::{MAX_LISTED, bad_rows, headline, lengths, more, used_columns};
-use crate::tables::{cut, figures_in_line};
+use crate::tables::{cut, figures_in_line, push_line};
 
 pub(super) static VIEW: View = View {
     figures: &[
@@ -76,9 +74,10 @@ fn figures(evaluation: &Evaluation) -> Option<&MultiLabelEvaluation> {
 fn table(evaluation: &Evaluation) -> String {
     let mut out = String::new();
     let Some(figures) = figures(evaluation) else { return out };
-    let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("writing to a string does not fail");
+    let mut line = |text: &str| push_line(&mut out, text);
     let names: Vec<String> = figures.per_label.iter().map(|label| cut(&label.label)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("label".len());
+    figures.notes.iter().for_each(|note| line(&format!("  {note}")));
     line("");
     line(&format!("  {:<width$}  precision  recall      f1  average precision  threshold   rows", "label"));
     for (name, label) in names.iter().zip(&figures.per_label) {
@@ -125,8 +124,13 @@ mod tests {
 ";
         assert!(text.starts_with("test: 2 rows\n  micro f1"), "{text}");
         assert!(text.ends_with(expected), "{text}");
+        assert!(
+            text.contains("\n  Average precision is the mean over the labels that have rows: 1 label of 3 left out\n"),
+            "{text}"
+        );
         assert!((VIEW.line)(&found).starts_with("loss 0.2500  micro f1 0.4000  macro f1 0.3333"), "{text}");
         let json = evaluation_json(&found);
         assert_eq!(json["evaluation"]["per_label"][1]["threshold"], json!(0.55));
+        assert!(json["notes"].is_array() && json["evaluation"].get("notes").is_none(), "{json}");
     }
 }

@@ -1,7 +1,5 @@
 //! Models that answer questions from a text: how their rows and figures are shown.
 
-use std::fmt::Write as _;
-
 use hone_core::metrics::ExactAndF1;
 use hone_core::task::question_answering::{Grouping, ReportDetail};
 use hone_core::task::{DataReport, Evaluation, EvaluationDetail, ReportDetail as AnyDetail};
@@ -9,7 +7,7 @@ use hone_core::words::{count, plural};
 
 use super::{Detail, View};
 use crate::inputs::{bad_rows, headline, used_columns};
-use crate::tables::figures_in_line;
+use crate::tables::{figures_in_line, push_line};
 
 pub(super) static VIEW: View = View {
     figures: &["exact_match", "f1", "loss"],
@@ -63,7 +61,7 @@ fn questions(report: &DataReport, detail: &ReportDetail) -> Vec<String> {
 fn tables(evaluation: &Evaluation) -> String {
     let mut out = String::new();
     let EvaluationDetail::QuestionAnswering(found) = &evaluation.detail else { return out };
-    let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("writing to a string does not fail");
+    let mut line = |text: &str| push_line(&mut out, text);
     let squad = &found.squad;
     if let (Some(with), Some(without)) = (squad.has_answer, squad.no_answer) {
         line("");

@@ -1,14 +1,12 @@
 //! Models that predict numbers: how their rows and figures are shown.
 
-use std::fmt::Write as _;
-
 use hone_core::metrics::OutputMetrics;
 use hone_core::task::regression::{EvaluationDetail as Numbers, NumberRange};
 use hone_core::task::{DataReport, Evaluation, EvaluationDetail, ReportDetail};
 
 use super::{Detail, View};
 use crate::inputs::{MAX_LISTED, bad_rows, headline, lengths, more, used_columns};
-use crate::tables::{cut, figures_in_line};
+use crate::tables::{cut, figures_in_line, push_line};
 
 /// Name of the baseline in tables.
 const MEAN: &str = "always the mean";
@@ -27,9 +25,7 @@ fn report(report: &DataReport) -> String {
         num_conflicts = detail.num_conflicts;
         let range = |output: &NumberRange| {
             let name = cut(&output.label);
-            // Numbers are held as f32: as f64 they would be written with digits that nobody typed.
-            let (min, max) = (output.min as f32, output.max as f32);
-            format!("  {name}: {min} to {max}, {:.4} on average", output.mean)
+            format!("  {name}: {} to {}, {:.4} on average", output.min, output.max, output.mean)
         };
         lines.extend(detail.outputs.iter().take(MAX_LISTED).map(range));
         if detail.outputs.len() > MAX_LISTED {
@@ -52,13 +48,16 @@ fn tables(evaluation: &Evaluation) -> String {
     let EvaluationDetail::Regression(detail) = &evaluation.detail else { return out };
     let Numbers { labels, evaluation, baseline } = &**detail;
     let labels: Vec<String> = labels.iter().map(|label| cut(label)).collect();
+    for note in &evaluation.notes {
+        push_line(&mut out, &format!("  {note}"));
+    }
     let several = labels.len() > 1;
     if !several && baseline.is_none() {
         return out;
     }
     let names = labels.iter().map(|label| label.chars().count());
     let width = names.max().unwrap_or(0).max(MEAN.len());
-    let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("writing to a string does not fail");
+    let mut line = |text: &str| push_line(&mut out, text);
     line("");
     line(&format!("  {:<width$}       mse       mae      rmse      r2  pearson  spearman", ""));
     let mut row = |name: &str, figures: &OutputMetrics| {
@@ -127,7 +126,10 @@ test: 3 rows
         assert_eq!((VIEW.line)(&found), "loss 0.3333  mae 0.3333  pearson 0.9820");
         assert_eq!(evaluation_json(&found)["evaluation"]["mean"]["mae"], json!(1.0 / 3.0));
         let alone = measured(&["score"], &[1.0], &[1.0], None);
-        assert_eq!(tables(&alone), "", "the figures above say it all");
+        let notes = tables(&alone);
+        assert!(notes.starts_with("  R² is undefined and left out: it takes two rows\n"), "{notes}");
+        assert!(!notes.contains("mse"), "the figures above say the rest: {notes}");
+        assert_eq!(evaluation_json(&alone)["notes"].as_array().map(Vec::len), Some(3));
     }
 
     #[test]

@@ -1,14 +1,12 @@
 //! Models that find names and terms in texts: how their rows and figures are shown.
 
-use std::fmt::Write as _;
-
 use hone_core::task::token_classification::ReportDetail;
 use hone_core::task::{DataReport, Evaluation, EvaluationDetail, ReportDetail as AnyDetail};
 use hone_core::words::plural;
 
 use super::{Detail, View};
 use crate::inputs::{MAX_LISTED, bad_rows, headline, lengths, more, used_columns};
-use crate::tables::{cut, figures_in_line};
+use crate::tables::{cut, figures_in_line, push_line};
 
 /// A matrix of more types is unreadable on a terminal; `--json` has it whole.
 const MAX_MATRIX: usize = 12;
@@ -56,7 +54,7 @@ fn sentences(report: &DataReport, detail: &ReportDetail) -> [String; 2] {
 fn tables(evaluation: &Evaluation) -> String {
     let mut out = String::new();
     let EvaluationDetail::TokenClassification(found) = &evaluation.detail else { return out };
-    let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("writing to a string does not fail");
+    let mut line = |text: &str| push_line(&mut out, text);
     let labels: Vec<String> = found.per_type.iter().map(|of| cut(&of.label)).collect();
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max("type".len());
     line("");

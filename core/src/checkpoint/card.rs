@@ -69,7 +69,7 @@ pub fn model_card(
             line("## Results\n".into());
             results(&mut line, spec, facts);
             line("## Training\n".into());
-            line(training(job, facts));
+            line(training(job, spec, facts));
             line(how_to_repeat(job));
         }
         None if is_adapter => line(format!("{}. Hone did not see it being trained.", adapter_of(job))),
@@ -214,7 +214,7 @@ fn cell(label: &str) -> String {
     format!("`{}`", flat.replace('|', "\\|"))
 }
 
-fn training(job: &Job, facts: &CardFacts) -> String {
+fn training(job: &Job, spec: &TaskSpec, facts: &CardFacts) -> String {
     let run = &job.run;
     let [train, valid, test] = facts.num_rows;
     let windows = match facts.num_windows == facts.num_rows {
@@ -237,11 +237,15 @@ fn training(job: &Job, facts: &CardFacts) -> String {
         Dtype::F32 => String::new(),
         half => format!(" Layers computed in {}, trained weights in f32.", half.name()),
     };
+    let length = match spec.settings.contains(&"max_seq_length") {
+        true => format!("at most {} tokens a row, ", run.max_seq_length),
+        false => String::new(), // images
+    };
     let techniques = card_parts::techniques(run);
     format!(
         "{}{}Rows: {train} for training, {valid} for validation, {test} for the test{windows}.{added} Trained: {method}. AdamW, \
          learning rate {}, weight decay {}, {} schedule after a warm-up of {} of the steps, {} of batch {} x {}, gradient \
-         norm at most {}, at most {} tokens a row, seed {}.{precision}{techniques}{} These are the weights of step {}.{}",
+         norm at most {}, {length}seed {}.{precision}{techniques}{} These are the weights of step {}.{}",
         card_parts::beside(job),
         changes_before(&job.changes),
         run.learning_rate,
@@ -252,7 +256,6 @@ fn training(job: &Job, facts: &CardFacts) -> String {
         run.batch_size,
         run.gradient_accumulation_steps,
         run.max_grad_norm,
-        run.max_seq_length,
         run.seed,
         card_parts::rollbacks(facts.rollbacks),
         facts.step,

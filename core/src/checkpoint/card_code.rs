@@ -107,7 +107,7 @@ fn auto_class(head: HeadKind) -> (&'static str, bool) {
     match head {
         HeadKind::Sequence => ("ForSequenceClassification", true),
         HeadKind::Token => ("ForTokenClassification", true),
-        HeadKind::Span => ("ForQuestionAnswering", true),
+        HeadKind::Span => ("ForQuestionAnswering", false), // PEFT's drops token types
         HeadKind::MaskedLm => ("ForMaskedLM", false),
         HeadKind::CausalLm => ("ForCausalLM", true),
         HeadKind::Seq2seqLm => ("ForSeq2SeqLM", true),
@@ -137,8 +137,8 @@ fn how_to_ask(head: HeadKind, spec: &TaskSpec, arguments: &str) -> String {
         HeadKind::Pooled => "print(model(**inputs).last_hidden_state.mean(1))",
         HeadKind::Image => {
             return format!(
-                "from PIL import Image\ninputs = processor(Image.open({}).convert(\"RGB\"), \
-                 return_tensors=\"pt\")\nprint(model(**inputs).logits.softmax(-1))",
+                "from PIL import Image, ImageOps\nimage = ImageOps.exif_transpose(Image.open({})).convert(\"RGB\")\ninputs = \
+                 processor(image, return_tensors=\"pt\")\nprint(model(**inputs).logits.softmax(-1))",
                 tokenizer_arguments(arguments)
             );
         }
@@ -222,8 +222,8 @@ mod tests {
         let ask = |head| how_to_ask(head, spec, "\"a\"");
         let expected = "inputs = tokenizer(\"a\", return_tensors=\"pt\")\nprint(model(**inputs).logits.softmax(-1))";
         assert_eq!(ask(HeadKind::Sequence), expected);
-        let image =
-            "from PIL import Image\ninputs = processor(Image.open(\"a\").convert(\"RGB\"), return_tensors=\"pt\")\n";
+        let image = "from PIL import Image, ImageOps\nimage = ImageOps.exif_transpose(Image.open(\"a\")).convert(\"RGB\")\ninputs = \
+             processor(image, return_tensors=\"pt\")\n";
         assert!(ask(HeadKind::Image).starts_with(image) && ask(HeadKind::Image).ends_with("softmax(-1))"));
         assert!(ask(HeadKind::Span).contains("start_logits") && ask(HeadKind::Token).contains("argmax(-1)"));
         let regression = TaskSpec { problem_type: Some("regression"), ..*spec };

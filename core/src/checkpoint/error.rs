@@ -152,7 +152,8 @@ pub enum CheckpointError {
     },
     /// Weights of the encoder are not in the file.
     #[error(
-        "model.safetensors lacks {count} of the model's {total} tensors, the first is {first}: it is not a {model_type} model"
+        "model.safetensors lacks {count} of the model's {total} tensors, the first is {first}: {}",
+        why_lacking(*count, *total, model_type)
     )]
     MissingTensors {
         /// How many.
@@ -165,7 +166,7 @@ pub enum CheckpointError {
         model_type: &'static str,
     },
     /// A number format that Hone does not read.
-    #[error("model.safetensors: {key} is {dtype}; only F32, F16 and BF16 are read: save it again as one of these")]
+    #[error("model.safetensors: {key} is {dtype}; only F32, F64, F16 and BF16 are read: save it again as one of these")]
     Dtype {
         /// Name in the file.
         key: String,
@@ -189,4 +190,27 @@ pub enum CheckpointError {
     /// Reading from the device failed.
     #[error("reading weights from the device failed: {0:?}")]
     Device(ExecutionError),
+}
+
+/// What to think of weights that lack so many of their tensors.
+fn why_lacking(count: usize, total: usize, model_type: &str) -> String {
+    match count * 2 < total {
+        true => "the rest is there, so the file is incomplete; fetch or save it again".to_owned(),
+        false => format!("it is not a {model_type} model"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_that_lack_little_are_incomplete_and_others_are_another_models() {
+        let error = |count| {
+            let first = "a.weight".to_owned();
+            CheckpointError::MissingTensors { count, total: 41, first, model_type: "bert" }.to_string()
+        };
+        assert!(error(1).contains("lacks 1 of the model's 41 tensors") && error(1).contains("the file is incomplete"));
+        assert!(error(40).ends_with("it is not a bert model"), "{}", error(40));
+    }
 }

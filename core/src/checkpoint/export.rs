@@ -4,15 +4,17 @@ use burn::tensor::FloatDType;
 use serde_json::{Value, json};
 
 use super::hf::{CONFIG, WEIGHTS, open_weights, placeholder};
+use super::input_names::name_inputs;
 use super::padding::{is_judged_by_last_token, name_padding};
 use super::sentence_transformers::sentence_transformers_files;
+use super::text_length::name_length;
 use super::{
     CardFacts, CheckpointError, FileStream, HostTensor, PendingTensor, PretrainedModel, RESULTS_FILE, WeightFile,
     model_card, pending_weights, results_json, weights_file,
 };
 use crate::config::{JOB_FILE, Job, Pooling};
 use crate::folder::Folder;
-use crate::hub::{GENERATION_CONFIG, SENTENCEPIECE_FILES};
+use crate::hub::{CHAT_TEMPLATE, DEFAULT_CHAT_TEMPLATE, GENERATION_CONFIG, SENTENCEPIECE_FILES};
 use crate::images::PREPROCESSOR_CONFIG;
 use crate::model::{Model, ModelConfig};
 use crate::task::{HeadKind, Task};
@@ -46,6 +48,8 @@ pub fn stream_folder(
     let config = pretrained.config.with_head(model.head.kind())?;
     let map = config.key_map();
     name_padding(&mut folder, pretrained, &config);
+    name_length(&mut folder, pretrained, &config, job);
+    name_inputs(&mut folder, pretrained);
     let (base, _) = open_weights(&pretrained.folder, &config)?;
     let mut model = base.widen(map, model.clone())?;
     let mut adapted = model.take_adapted();
@@ -116,6 +120,10 @@ pub(super) fn tokenizer_files(pretrained: &PretrainedModel) -> Folder {
             folder.insert_shared(name, &pretrained.folder, name);
         }
     }
+    // What leaves lies in one folder.
+    if folder.remove(DEFAULT_CHAT_TEMPLATE).is_some() {
+        folder.insert_shared(CHAT_TEMPLATE, &pretrained.folder, DEFAULT_CHAT_TEMPLATE);
+    }
     folder
 }
 
@@ -146,8 +154,14 @@ pub(super) fn config_json(config: &ModelConfig, model: &Model, labels: &[String]
     if is_judged_by_last_token(config) {
         object.insert("pad_token_id".to_owned(), json!(config.pad_token_id));
     }
-    let dtype = if object.contains_key("dtype") { "dtype" } else { "torch_dtype" };
-    object.insert(dtype.to_owned(), json!("float32"));
+    // transformers 5 reads the first, 4 the second: a file may have both.
+    let has_first = object.contains_key("dtype");
+    if has_first {
+        object.insert("dtype".to_owned(), json!("float32"));
+    }
+    if !has_first || object.contains_key("torch_dtype") {
+        object.insert("torch_dtype".to_owned(), json!("float32"));
+    }
     object.remove("num_labels");
     json
 }
@@ -186,6 +200,18 @@ mod tests {
         let model = Model::new(&config, Pooling::Cls, 3, &mut Init::new(1), &Device::flex());
         let labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
         config_json(&config, &model, &labels, &job())
+    }
+
+    #[test]
+    fn each_name_of_the_number_format_says_what_is_written() {
+        let dtypes = |fields: &str| {
+            let json = exported(&config(fields), HeadKind::Sequence, &["a", "b", "c"]);
+            ["dtype", "torch_dtype"].map(|field| json.get(field).cloned())
+        };
+        let written = || Some(json!("float32"));
+        assert_eq!(dtypes(r#","dtype":"bfloat16","torch_dtype":"float16""#), [written(), written()]);
+        assert_eq!(dtypes(r#","dtype":"bfloat16""#), [written(), None]);
+        assert_eq!(dtypes(""), [None, written()]);
     }
 
     #[test]

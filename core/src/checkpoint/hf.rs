@@ -1,21 +1,20 @@
 //! The Hugging Face folder, read: `config.json`, `model.safetensors`, files of the tokenizer or the image processor; what
 //! `from_pretrained` reads.
 
-use std::collections::BTreeSet;
-
 use burn::tensor::Device;
 use serde_json::Value;
 
-use super::notes::cut;
+use super::file_notes::{note_on_doubles, note_on_half, note_on_image_head, note_on_layers};
 use super::padding::adopt_padding;
 use super::prefix::unwrapped;
 use super::quantized::{check_merged, check_not_quantized};
 use super::sentence_transformers::adopt_pooling;
+use super::shards::shard_names;
 use super::sizes::check_sizes;
 use super::{CheckpointError, LoadReport, WeightFile};
 use crate::config::{JOB_FILE, Job, Pooling, RunConfig};
 use crate::folder::Folder;
-use crate::hub::check_weight_file_name;
+pub(super) use crate::hub::CONFIG;
 pub use crate::hub::{INDEX, WEIGHTS};
 use crate::images::ImageProcessor;
 use crate::model::{
@@ -24,7 +23,7 @@ use crate::model::{
 };
 use crate::nn::Init;
 use crate::task::{HeadKind, TaskSpec};
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::{Tokenizer, TokenizerError};
 
 /// A pretrained model's files, checked.
 #[derive(Debug, Clone)]
@@ -62,8 +61,6 @@ pub struct HeadRequest {
     pub problem_type: Option<ProblemType>,
 }
 
-pub(super) const CONFIG: &str = "config.json";
-
 /// Our path of a classifier's weight: in a file a row a label.
 pub(super) const CLASSIFIER: &str = "head.classifier.weight";
 /// Our path of the weight of both ends of a span.
@@ -76,39 +73,9 @@ const LM_HEAD: &str = "head.lm_head.weight";
 /// What heads end in.
 pub(super) const OUTPUTS: [&str; 3] = [CLASSIFIER, ENDS, VOCABULARY];
 
-/// Most files of one model's weights.
-const MAX_SHARDS: usize = 10_000;
-
 /// Buffers that older versions of `transformers` wrote and that hold nothing learned.
 const BUFFERS: [&str; 5] =
     [".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias", "rotary_emb.inv_freq"];
-
-/// File names of the shards that an index names, in order. The index may come from a stranger: each name is a plain file
-/// name, which leads nowhere but into the model's folder.
-///
-/// # Errors
-/// When it is not a weight index, or a name is no plain file name.
-pub fn shard_names(index: &[u8]) -> Result<Vec<String>, CheckpointError> {
-    let bad = |reason: String| CheckpointError::State { file: INDEX.into(), reason };
-    let json: Value = serde_json::from_slice(index).map_err(|error| bad(error.to_string()))?;
-    let map = json.get("weight_map").and_then(Value::as_object).ok_or_else(|| bad("has no weight_map".into()))?;
-    let mut names = BTreeSet::new();
-    for (key, name) in map {
-        let name = name.as_str().ok_or_else(|| bad(format!("the file of {} is not a text", cut(key))))?;
-        if names.contains(name) {
-            continue;
-        }
-        check_weight_file_name(name).map_err(|error| bad(error.to_string()))?;
-        names.insert(name.to_owned());
-        if names.len() > MAX_SHARDS {
-            return Err(bad(format!("names more than {MAX_SHARDS} files")));
-        }
-    }
-    match names.is_empty() {
-        true => Err(bad("names no file".into())),
-        false => Ok(names.into_iter().collect()),
-    }
-}
 
 impl From<HeadKind> for HeadRequest {
     fn from(kind: HeadKind) -> Self {
@@ -130,10 +97,13 @@ impl PretrainedModel {
     pub fn open(mut folder: Folder) -> Result<Self, CheckpointError> {
         folder.unmark_json();
         let mut config = read_config(&folder)?;
-        let (reader, note) = open_reader(&mut folder, &config)?;
+        let opened = open_reader(&mut folder, &config);
+        let (reader, note) = opened.map_err(|error| find_wrong_size(error, &folder, &config))?;
         let (weights, mut notes) = open_weights(&folder, &config)?;
         notes.extend(note);
+        notes.extend(note_on_doubles(&weights));
         notes.extend(adopt_head(&mut config, &weights));
+        notes.extend(note_on_image_head(&config, &weights));
         adopt_padding(&mut config, &reader);
         adopt_pooling(&mut config, &folder);
         check_sizes(&config, &weights)?;
@@ -185,7 +155,9 @@ impl PretrainedModel {
             });
         }
         let unused = unused.into_iter().filter(|key| !is_known(&config, key)).collect();
-        Ok((model, LoadReport::new(map, fresh, unused, self.notes.clone())))
+        let mut notes = self.notes.clone();
+        notes.extend(fresh.iter().filter_map(|path| note_on_half(map, path, &find)));
+        Ok((model, LoadReport::new(map, fresh, unused, notes)))
     }
 
     /// Its tokenizer.
@@ -242,12 +214,26 @@ pub(super) fn open_reader(
 fn read_tokenizer(folder: &Folder, config: &ModelConfig) -> Result<Tokenizer, CheckpointError> {
     let tokenizer = Tokenizer::from_folder(folder, Some(config.pad_token_id))?;
     tokenizer.check_vocab(config.vocab_size())?;
-    if let BackboneConfig::Encoder(encoder) = &config.backbone
-        && encoder.type_vocab_size > 0
-    {
-        tokenizer.check_type_ids(encoder.type_vocab_size)?;
+    match &config.backbone {
+        BackboneConfig::Encoder(encoder) if encoder.type_vocab_size > 0 => {
+            Ok(tokenizer.with_type_vocab_size(encoder.type_vocab_size)?)
+        }
+        _ => Ok(tokenizer),
     }
-    Ok(tokenizer)
+}
+
+/// The error, but where the tokenizer has more tokens than `config.json` says and the weights contradict that file too: then its size
+/// is what is wrong.
+fn find_wrong_size(error: CheckpointError, folder: &Folder, config: &ModelConfig) -> CheckpointError {
+    let is_of_size = matches!(
+        error,
+        CheckpointError::Tokenizer(TokenizerError::TooManyTokens { .. } | TokenizerError::AddedWithoutRow { .. })
+    );
+    let sizes = open_weights(folder, config).and_then(|(weights, _)| check_sizes(config, &weights));
+    match sizes {
+        Err(sizes @ CheckpointError::Sizes { .. }) if is_of_size => sizes,
+        _ => error,
+    }
 }
 
 /// Our path of the weight that a head ends in, where it has labels or ends of spans.
@@ -324,13 +310,6 @@ fn adopt_head(config: &mut ModelConfig, weights: &WeightFile<'_>) -> Vec<String>
     adopt_labels(config, outputs)
 }
 
-/// Says that layers share their weights, so that they count as one.
-fn note_on_layers(config: &ModelConfig) -> Option<String> {
-    let BackboneConfig::Encoder(encoder) = &config.backbone else { return None };
-    let passes = encoder.num_hidden_layers;
-    encoder.shares_layers.then(|| format!("its {passes} layers are one with the same weights, and count as one"))
-}
-
 /// Follows the file where it holds a table for the scores that differs from the token table although `config.json` says
 /// that they are one, as `transformers` 5 does; the note says so.
 fn adopt_lm_head(config: &mut ModelConfig, weights: &WeightFile<'_>) -> Result<Option<String>, CheckpointError> {
@@ -390,14 +369,20 @@ pub(super) fn open_weights<'a>(
     let map = config.key_map();
     let (file, mut notes) = unwrapped(file, map)?;
     let word_table = config.backbone.word_table();
-    let scores = config.head().tied_keys.first().copied().filter(|key| file.has(key));
-    let Some(scores) = scores.filter(|_| config.backbone.ties_word_embeddings()) else { return Ok((file, notes)) };
     if file.find(map, word_table).is_some() {
         return Ok((file, notes));
     }
+    // Tables of both stacks are one whatever the file says of the scores.
+    let of_stacks = config.head().tied_keys.iter().filter(|key| key.ends_with(".embed_tokens.weight"));
+    let of_scores = config.head().tied_keys.first().filter(|_| config.backbone.ties_word_embeddings());
+    let Some(&scores) = of_stacks.chain(of_scores).find(|key| file.has(key)) else { return Ok((file, notes)) };
     // Tied tables may be saved under either name.
     let table = possible_keys(map, word_table).into_iter().next().expect("every model has a table of tokens");
-    notes.push(format!("{scores} is used as {table}, which is not in the file: {CONFIG} says that they are one"));
+    let why = match scores.ends_with(".embed_tokens.weight") {
+        true => "they are one in this architecture".to_owned(),
+        false => format!("{CONFIG} says that they are one"),
+    };
+    notes.push(format!("{scores} is used as {table}, which is not in the file: {why}"));
     let file = file.renamed(|name| if name == scores { table.clone() } else { name.to_owned() })?;
     Ok((file, notes))
 }
@@ -409,76 +394,4 @@ fn open_files(folder: &Folder) -> Result<WeightFile<'_>, CheckpointError> {
     }
     let index = folder.get(INDEX).ok_or(CheckpointError::MissingFile { file: WEIGHTS })?;
     WeightFile::open_in(folder, shard_names(index)?.iter().map(String::as_str))
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    fn index(names: &[Value]) -> Vec<u8> {
-        let map: serde_json::Map<String, Value> =
-            names.iter().enumerate().map(|(at, name)| (format!("tensor.{at}"), name.clone())).collect();
-        json!({ "weight_map": map }).to_string().into_bytes()
-    }
-
-    #[test]
-    fn an_index_names_each_file_once_and_in_order() {
-        let names = ["b.safetensors", "a-00001-of-00002.safetensors", "b.safetensors"].map(|name| json!(name));
-        assert_eq!(
-            shard_names(&index(&names)).expect("plain names"),
-            ["a-00001-of-00002.safetensors", "b.safetensors"]
-        );
-    }
-
-    #[test]
-    fn names_that_lead_elsewhere_are_refused() {
-        let names = [
-            "../a.safetensors",
-            "/etc/a.safetensors",
-            "a/b.safetensors",
-            "a\\b.safetensors",
-            "C:a.safetensors",
-            "..",
-            ".",
-            "",
-            ".a.safetensors",
-            "a.bin",
-            "a\0.safetensors",
-            "hone.json",
-        ];
-        for name in names {
-            let error = shard_names(&index(&[json!(name)])).expect_err(name).to_string();
-            assert!(error.contains(INDEX), "{error}");
-        }
-        for name in [json!(1), json!(null), json!(["a.safetensors"])] {
-            let error = shard_names(&index(&[json!("a.safetensors"), name])).expect_err("no text").to_string();
-            assert!(error.contains("tensor.1"), "{error}");
-        }
-        let many: Vec<Value> = (0..=MAX_SHARDS).map(|at| json!(format!("{at}.safetensors"))).collect();
-        assert!(shard_names(&index(&many)).expect_err("too many").to_string().contains("10000"));
-        for text in ["", "[]", "{}", r#"{"weight_map":{}}"#, r#"{"weight_map":[]}"#] {
-            shard_names(text.as_bytes()).expect_err("no index");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_name_leads_out_of_the_folder(names in prop::collection::vec("[a./\\\\:~\u{0}-]{0,6}(\\.safetensors)?", 1..4)) {
-            let names: Vec<Value> = names.into_iter().map(Value::from).collect();
-            for name in shard_names(&index(&names)).unwrap_or_default() {
-                prop_assert!(!name.contains(['/', '\\', ':', '\0']) && !name.starts_with('.') && !name.is_empty());
-            }
-        }
-
-        #[test]
-        fn damaged_indexes_never_panic(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
-            let mut bytes = index(&[json!("a.safetensors"), json!("b.safetensors")]);
-            let at = at.index(bytes.len());
-            bytes[at] = byte;
-            let _ = shard_names(&bytes);
-        }
-    }
 }

@@ -1,5 +1,8 @@
 //! What loading a model had to say, and which of its parts no file holds.
 
+use std::collections::BTreeSet;
+
+use super::adapter_keys::plain_name;
 use super::hf::OUTPUTS;
 use super::notes::listed;
 use super::{ADAPTER_WEIGHTS, WeightFile};
@@ -32,9 +35,16 @@ impl LoadReport {
     /// All of it in sentences; of long lists the beginning.
     #[must_use]
     pub fn sentences(&self) -> Vec<String> {
+        self.sentences_beside(None)
+    }
+
+    /// As [`Self::sentences`], without the modules that `adapter` brings.
+    #[must_use]
+    pub fn sentences_beside(&self, adapter: Option<&Folder>) -> Vec<String> {
         let mut sentences = self.notes.clone();
-        if !self.fresh_modules.is_empty() {
-            sentences.push(format!("fresh weights for {}", listed(&self.fresh_modules)));
+        let fresh = self.modules_in_no_file(adapter);
+        if !fresh.is_empty() {
+            sentences.push(format!("fresh weights for {}", listed(&fresh)));
         }
         if !self.unused.is_empty() {
             sentences.push(format!("not used: {}", listed(&self.unused)));
@@ -46,16 +56,17 @@ impl LoadReport {
     /// those of `adapter`. None where the outputs themselves are fresh, for then the head is yet to be trained.
     #[must_use]
     pub fn untrained_parts(&self, map: &KeyMap, adapter: Option<&Folder>) -> Vec<String> {
-        let file = adapter.and_then(|adapter| WeightFile::open_in(adapter, [ADAPTER_WEIGHTS]).ok());
-        let is_held = |module: &str| {
-            let whole = format!(".{module}.weight");
-            let saved = format!(".{module}.modules_to_save.");
-            let is_it = |name: &str| name.ends_with(&whole) || name.contains(&saved);
-            file.as_ref().is_some_and(|file| file.names().any(is_it))
-        };
-        let random: Vec<String> = self.fresh_modules.iter().filter(|module| !is_held(module)).cloned().collect();
+        let random = self.modules_in_no_file(adapter);
         let outputs = OUTPUTS.iter().find_map(|path| module_name(map, path));
         if random.iter().any(|module| Some(module) == outputs.as_ref()) { Vec::new() } else { random }
+    }
+
+    /// The fresh modules that an adapter does not hold either.
+    fn modules_in_no_file(&self, adapter: Option<&Folder>) -> Vec<String> {
+        let file = adapter.and_then(|adapter| WeightFile::open_in(adapter, [ADAPTER_WEIGHTS]).ok());
+        let held: BTreeSet<String> = file.iter().flat_map(|file| file.names().filter_map(plain_name)).collect();
+        let is_held = |module: &str| held.contains(&format!("{module}.weight"));
+        self.fresh_modules.iter().filter(|module| !is_held(module)).cloned().collect()
     }
 }
 
@@ -110,6 +121,7 @@ mod tests {
 
         let classifier = adapter(&["base_model.model.classifier.weight", "base_model.model.classifier.bias"]);
         assert_eq!(both.untrained_parts(map(), Some(&classifier)), ["bert.pooler.dense"]);
+        assert_eq!(both.sentences_beside(Some(&classifier)), ["fresh weights for bert.pooler.dense"]);
         let branch = "base_model.model.bert.pooler.dense.lora_A.weight";
         let branch = adapter(&["base_model.model.classifier.weight", branch]);
         assert_eq!(both.untrained_parts(map(), Some(&branch)), ["bert.pooler.dense"], "what it adds to is random");

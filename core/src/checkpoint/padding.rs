@@ -41,18 +41,21 @@ pub(super) fn adopt_padding(config: &mut ModelConfig, reader: &ModelReader) {
     }
 }
 
-/// Names the padding token of a model that judges texts by their last token in the tokenizer's files, where they name
-/// another or none.
+/// Names the padding token in the tokenizer's files: of a model that judges texts by their last token where they name another or
+/// none, of one that judges each token where they name none, for without one `transformers` refuses batches.
 pub(super) fn name_padding(folder: &mut Folder, pretrained: &PretrainedModel, config: &ModelConfig) {
     let ModelReader::Texts(tokenizer) = &pretrained.reader else { return };
     let id = config.pad_token_id;
     // A token that stands for a piece of text must not become a special one.
     let is_special =
         names_padding(config) || config.eos_token_ids.contains(&id) || tokenizer.eos_token_id() == Some(id);
-    let is_named = tokenizer.own_pad_token_id() == Some(id);
-    let Some(token) = tokenizer.token(id).filter(|_| is_judged_by_last_token(config) && is_special && !is_named) else {
-        return;
+    let own = tokenizer.own_pad_token_id();
+    let is_needed = match config.head_kind() {
+        HeadKind::Sequence => is_decoder(config) && own != Some(id),
+        HeadKind::Token => is_decoder(config) && own.is_none(),
+        _ => false,
     };
+    let Some(token) = tokenizer.token(id).filter(|_| is_needed && is_special) else { return };
     for (file, is_needed) in SPECIAL_TOKENS {
         let found = folder.get(file).and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
         let settings = found.filter(Value::is_object).or_else(|| is_needed.then(|| json!({})));
@@ -120,7 +123,9 @@ mod tests {
             let model = pretrained(fields, settings);
             assert_eq!(model.config.pad_token_id, id, "{fields} {settings}");
             assert_eq!(saved(&model, HeadKind::Sequence).as_deref(), named, "{fields} {settings}");
-            assert_eq!(saved(&model, HeadKind::Token), None, "nothing hangs on it");
+            let of_tokens = named.filter(|_| settings == EOS);
+            assert_eq!(saved(&model, HeadKind::Token).as_deref(), of_tokens, "{settings}: it fills up batches alone");
+            assert_eq!(saved(&model, HeadKind::CausalLm), None, "nothing hangs on it");
         }
     }
 

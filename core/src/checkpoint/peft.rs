@@ -10,12 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use burn::tensor::Device;
 use serde_json::{Value, json};
 
-use super::adapter_keys::{AdapterKeys, PREFIX};
+use super::adapter_keys::{AdapterKeys, PREFIX, plain_name};
 use super::export::{config_json, pretty, task_of, tokenizer_files};
 use super::hf::{CLASSIFIER, CONFIG, numbered_labels};
+use super::input_names::name_inputs;
 use super::padding::name_padding;
 use super::peft_config::{AdapterConfig, MERGE_IT, read_adapter_config};
 use super::target_modules::{refused, short_names};
+use super::text_length::name_length;
 use super::weights::named_to_safetensors;
 use super::{
     CardFacts, CheckpointError, PretrainedModel, RESULTS_FILE, WeightFile, model_card, read_weights, results_json,
@@ -41,6 +43,8 @@ pub async fn export_adapter(
     let mut folder = tokenizer_files(pretrained);
     let config = pretrained.config.with_head(model.head.kind())?;
     name_padding(&mut folder, pretrained, &config);
+    name_length(&mut folder, pretrained, &config, job);
+    name_inputs(&mut folder, pretrained);
     let map = config.key_map();
     let modules = model.linear_modules(map);
     let is_frozen = |path: &str| {
@@ -100,9 +104,15 @@ pub fn load_adapter(
     for module in modules.iter().filter(|module| adapted.contains(module.name.as_str())) {
         check_factors(config, &file, &keys, &lora, module)?; // before room is made for them
     }
-    check_tied(&settings, config, &model)?;
+    let tied = TiedTable::of(config, map, &model);
+    check_tied(&settings, config, tied.as_ref())?;
+    let unread = settings.unread_table(config)?;
+    let is_unread = |name: &str| unread.as_deref().is_some_and(|table| name.strip_suffix(".weight") == Some(table));
     model.add_lora_to(map, &lora, &adapted, &mut Init::new(0), device);
-    let find = |path: &str| keys.find(&adapter_name(map, path)?).map(str::to_owned);
+    let find = |path: &str| {
+        let name = adapter_name(map, path)?;
+        if is_unread(&name) { None } else { keys.find(&name).map(str::to_owned) }
+    };
     let (model, missing, unused) = file.load_named(map, model, &find).map_err(|error| match error {
         CheckpointError::Shape { key, found, expected } => misshapen(config, &key, &found, &expected),
         other => other,
@@ -110,14 +120,66 @@ pub fn load_adapter(
     for path in &missing {
         let name = adapter_name(map, path).unwrap_or_else(|| path.clone());
         let module = name.rsplit_once('.').map_or(name.as_str(), |(module, _)| module);
-        if path.contains(".lora.") || settings.saves(module)? {
-            return Err(refused(format!("it has no {PREFIX}{name}: it was made for another base model")));
+        if !is_unread(&name) && (path.contains(".lora.") || settings.saves(module)?) {
+            return Err(lacks(&name));
         }
     }
-    if let Some(key) = unused.iter().find(|key| !keys.is_spare(key)) {
-        return Err(refused(format!("this {} model has no place for its {key}{MERGE_IT}", config.model_type())));
+    let is_left = |module: &str| !adapted.contains(module) && modules.iter().any(|own| own.name == module);
+    for key in unused.iter().filter(|key| !keys.is_spare(key)) {
+        let name = plain_name(key).unwrap_or_else(|| key.clone());
+        let is_copy = match &tied {
+            Some(tied) => tied.is_copy(&file, &keys, &name, key)?,
+            None => false,
+        };
+        if !is_unread(&name) && !is_copy {
+            return Err(no_place(config, &is_left, tied.as_ref(), key, &name));
+        }
     }
     Ok(model)
+}
+
+/// An adapter's settings ask for a tensor that its file does not have.
+fn lacks(name: &str) -> CheckpointError {
+    let other = match name.ends_with(".lora_magnitude_vector") {
+        true => "it is no DoRA adapter",
+        false => "it was made for another base model",
+    };
+    refused(format!("it has no {PREFIX}{name}, which {ADAPTER_CONFIG} asks for: its file is not whole, or {other}"))
+}
+
+/// Why a tensor of an adapter, by its `key` in the file and its `name` in the model, has no place, and what helps. `is_left` tells
+/// modules that could be adapted and are not.
+fn no_place(
+    config: &ModelConfig,
+    is_left: &dyn Fn(&str) -> bool,
+    tied: Option<&TiedTable>,
+    key: &str,
+    name: &str,
+) -> CheckpointError {
+    let model_type = config.model_type();
+    let module = name.split_once(".lora_").map_or(name.trim_end_matches(".weight"), |(module, _)| module);
+    if name.contains(".lora_") && is_left(module) {
+        return refused(format!(
+            "it has {key}, and {ADAPTER_CONFIG} adapts no {module}: its settings are not those that it was trained with, put back what \
+             target_modules, exclude_modules and layers_to_transform were"
+        ));
+    }
+    let Some(tied) = tied.filter(|tied| tied.modules().any(|own| own == module)) else {
+        // In PEFT a branch beside the table of an encoder-decoder changes nothing before it is merged.
+        let is_of_halves = config.head_kind() == HeadKind::Seq2seqLm && name.contains(".lora_embedding_");
+        let remedy = if is_of_halves { "" } else { MERGE_IT };
+        return refused(format!("this {model_type} model has no place for its {key}{remedy}"));
+    };
+    let why = "and it reads and scores tokens with one table, of which PEFT's merge would change both uses";
+    let remedy = match &tied.scores {
+        Some(scores) if config.head_kind() == HeadKind::CausalLm => format!(
+            ": give the base two tables before it gets the adapter in PEFT, base.config.tie_word_embeddings = False and \
+             base.{scores}.weight = torch.nn.Parameter(base.{scores}.weight.detach().clone()), then \
+             model.merge_and_unload().save_pretrained(folder), and take that folder"
+        ),
+        _ => String::new(),
+    };
+    refused(format!("this {model_type} model has no place for its {key}, {why}{remedy}"))
 }
 
 /// The names by which an adapter calls the modules of a model: those that they have in memory, where it has none of these
@@ -144,7 +206,7 @@ fn check_factors(
     for (factor, expected) in [("lora_A", [rank, *input]), ("lora_B", [*output, rank])] {
         let part = format!("{name}.{factor}.weight");
         let Some(key) = keys.find(&part) else {
-            return Err(refused(format!("it has no {PREFIX}{part}: it was made for another base model")));
+            return Err(lacks(&part));
         };
         let found = file.shape(key).unwrap_or_default();
         let found_rank = match (factor, found.as_slice()) {
@@ -164,26 +226,74 @@ fn check_factors(
 }
 
 fn misshapen(config: &ModelConfig, key: &str, found: &[usize], expected: &[usize]) -> CheckpointError {
+    let word_table = module_key(config.key_map(), config.backbone.word_table());
+    let scores = config.head().tied_keys.first().map(|&key| key.to_owned());
+    let is_table = plain_name(key).is_some_and(|name| word_table.into_iter().chain(scores).any(|table| table == name));
+    if let ([rows, width], [own_rows, own_width]) = (found, expected)
+        && is_table
+        && width == own_width
+    {
+        return refused(format!(
+            "{key} has {rows} rows, a row a token, and this {} model has {own_rows}: if tokens were added before the adapter was \
+             trained, the base needs them too, model.resize_token_embeddings({rows}) and save_pretrained in transformers; else it was made \
+             for another base model",
+            config.model_type()
+        ));
+    }
     refused(format!(
         "{key} has shape {found:?}, this {} model needs {expected:?}: it was made for another base model",
         config.model_type()
     ))
 }
 
+/// The one table of a model that reads and scores tokens with it, by the names that adapters have for its two uses.
+#[derive(Debug)]
+struct TiedTable {
+    /// `transformer.wte`.
+    reads: Option<String>,
+    /// `lm_head`.
+    scores: Option<String>,
+}
+
+impl TiedTable {
+    /// `None` of a model that scores no tokens, or with a table of their own.
+    fn of(config: &ModelConfig, map: &KeyMap, model: &Model) -> Option<Self> {
+        let is_tied = match model.output_table() {
+            Some((path, _)) => path.starts_with("backbone."),
+            None => config.head_kind() == HeadKind::MaskedLm,
+        };
+        let module = |key: String| key.trim_end_matches(".weight").to_owned();
+        is_tied.then(|| Self {
+            reads: module_key(map, config.backbone.word_table()).map(module),
+            scores: config.head().tied_keys.first().map(|&key| module(key.to_owned())),
+        })
+    }
+
+    fn modules(&self) -> impl Iterator<Item = &str> {
+        self.reads.iter().chain(&self.scores).map(String::as_str)
+    }
+
+    /// Whether a tensor of a file is the table once more, as what scores: PEFT saves both (`save_embedding_layers`).
+    fn is_copy(
+        &self,
+        file: &WeightFile<'_>,
+        keys: &AdapterKeys,
+        name: &str,
+        key: &str,
+    ) -> Result<bool, CheckpointError> {
+        let table = self.reads.as_ref().and_then(|table| keys.find(&format!("{table}.weight")));
+        let is_of_scores = name.strip_suffix(".weight").is_some_and(|module| self.scores.as_deref() == Some(module));
+        match table {
+            Some(table) if is_of_scores => file.are_equal(table, key),
+            _ => Ok(false),
+        }
+    }
+}
+
 /// PEFT trains a copy of a table that `modules_to_save` names; where one table reads and scores tokens, only the one use
 /// of it changes.
-fn check_tied(settings: &AdapterConfig, config: &ModelConfig, model: &Model) -> Result<(), CheckpointError> {
-    let is_tied = match model.output_table() {
-        Some((path, _)) => path.starts_with("backbone."),
-        None => config.head_kind() == HeadKind::MaskedLm,
-    };
-    if !is_tied {
-        return Ok(());
-    }
-    let table = checkpoint_key(config.key_map(), config.backbone.word_table());
-    let scores = config.head().tied_keys.first().map(|&key| key.to_owned());
-    for key in table.into_iter().chain(scores) {
-        let module = key.trim_end_matches(".weight");
+fn check_tied(settings: &AdapterConfig, config: &ModelConfig, tied: Option<&TiedTable>) -> Result<(), CheckpointError> {
+    for module in tied.into_iter().flat_map(TiedTable::modules) {
         if settings.saves(module)? {
             return Err(refused(format!(
                 "{ADAPTER_CONFIG}: modules_to_save names {module}, and this {} model reads and scores tokens with one \
@@ -300,3 +410,6 @@ fn adapter_name(map: &KeyMap, path: &str) -> Option<String> {
     };
     Some(format!("{}.{factor}", module.trim_end_matches(".weight")))
 }
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests;

@@ -11,7 +11,7 @@ use super::peft::ADAPTER_CONFIG;
 use super::target_modules::{Layers, Names, Pattern, refused, strings};
 use crate::config::LoraConfig;
 use crate::folder::Folder;
-use crate::model::{LinearModule, ModelConfig};
+use crate::model::{BackboneConfig, LinearModule, ModelConfig, module_key};
 use crate::task::HeadKind;
 use crate::words::list;
 
@@ -57,6 +57,9 @@ const KNOWN: [&str; 30] = [
 /// Values of `init_lora_weights` that leave the base model as it is.
 const PLAIN_INITS: [&str; 4] = ["gaussian", "eva", "orthogonal", "mica"];
 
+/// The module of a head that finds spans.
+const SPAN_MODULE: &str = "qa_outputs";
+
 /// Most characters of a name that are shown.
 const MAX_NAME: usize = 120;
 
@@ -77,8 +80,10 @@ pub struct AdapterConfig {
     saved: Vec<Pattern>,
     /// Those that PEFT adds for its `task_type`, whether the file has them or not.
     heads: Vec<Pattern>,
-    /// `task_type`.
-    task_type: Option<String>,
+    /// The head that it was trained with, where that is said.
+    head: Option<HeadKind>,
+    /// `task_type` is PEFT's of question answering.
+    is_of_peft_questions: bool,
     /// `base_model_name_or_path`.
     base: Option<String>,
 }
@@ -94,6 +99,10 @@ enum Targets {
 /// What helps where PEFT knows more than Hone.
 pub(super) const MERGE_IT: &str =
     ": merge it into its base in PEFT, model.merge_and_unload().save_pretrained(folder), and take that folder";
+
+/// The same of branches with biases.
+const IF_BIASED: &str = ": where all the layers that it adapts have a bias, merge it into its base in PEFT, \
+                         model.merge_and_unload().save_pretrained(folder), and take that folder";
 
 /// The settings of an adapter.
 ///
@@ -122,7 +131,12 @@ impl AdapterConfig {
         }
         let task_type = fields.text("task_type")?;
         if let Some(field) = fields.0.keys().find(|field| !KNOWN.contains(&field.as_str()) && fields.is_set(field)) {
-            return Err(refused(format!("{ADAPTER_CONFIG} sets {field}, which is not supported{MERGE_IT}")));
+            let remedy = match field.as_str() {
+                "alora_invocation_tokens" | "layer_replication" => "", // PEFT can't merge, or not save, it
+                "lora_bias" => IF_BIASED,
+                _ => MERGE_IT,
+            };
+            return Err(refused(format!("{ADAPTER_CONFIG} sets {field}, which is not supported{remedy}")));
         }
         check_init(fields.0.get("init_lora_weights"))?;
         match fields.text("bias")? {
@@ -137,8 +151,13 @@ impl AdapterConfig {
         let inside = |name: &str| Pattern::inside("modules_to_save", name);
         let heads: &[&str] = match task_type {
             Some("SEQ_CLS" | "TOKEN_CLS") => &["classifier", "score"],
-            Some("QUESTION_ANS") => &["qa_outputs"],
+            Some("QUESTION_ANS") => &[SPAN_MODULE],
             _ => &[],
+        };
+        let head = match task_type {
+            // As Hone writes it, because PEFT's own class for it drops token types.
+            None => saved.iter().any(|name| name == SPAN_MODULE).then_some(HeadKind::Span),
+            Some(task_type) => head_of(task_type),
         };
         Ok(Self {
             lora: LoraConfig {
@@ -156,7 +175,8 @@ impl AdapterConfig {
             alpha_pattern: patterns(fields, "alpha_pattern", |value| number("alpha_pattern", value))?,
             saved: saved.iter().map(|name| inside(name)).collect::<Result<_, _>>()?,
             heads: heads.iter().map(|name| inside(name)).collect::<Result<_, _>>()?,
-            task_type: task_type.map(str::to_owned),
+            head,
+            is_of_peft_questions: task_type == Some("QUESTION_ANS"),
             base: fields
                 .text("base_model_name_or_path")
                 .ok()
@@ -192,18 +212,30 @@ impl AdapterConfig {
         format!("a {kind} adapter of rank {r}{others} (alpha {lora_alpha}) on {modules}")
     }
 
-    /// The head that it was trained with, where `task_type` says it.
+    /// The head that it was trained with, where `task_type` says it, or the module of spans is saved with it.
     #[must_use]
     pub fn head(&self) -> Option<HeadKind> {
-        match self.task_type.as_deref()? {
-            "SEQ_CLS" => Some(HeadKind::Sequence),
-            "TOKEN_CLS" => Some(HeadKind::Token),
-            "QUESTION_ANS" => Some(HeadKind::Span),
-            "CAUSAL_LM" => Some(HeadKind::CausalLm),
-            "SEQ_2_SEQ_LM" => Some(HeadKind::Seq2seqLm),
-            "FEATURE_EXTRACTION" => Some(HeadKind::Pooled),
-            _ => None,
-        }
+        self.head
+    }
+
+    /// Whether PEFT runs `config`'s model without its token types: `PeftModelForQuestionAnswering.forward` takes
+    /// `token_type_ids` and does not hand them on (PEFT 0.21), so that all are 0.
+    #[must_use]
+    pub fn drops_token_types(&self, config: &ModelConfig) -> bool {
+        let has_types = matches!(&config.backbone, BackboneConfig::Encoder(encoder) if encoder.type_vocab_size > 1);
+        self.is_of_peft_questions && has_types
+    }
+
+    /// The module of the table that both halves of an encoder-decoder read, where `modules_to_save` names it. PEFT puts the
+    /// trained copy in the place of that module alone, and the halves go on reading the base's table.
+    ///
+    /// # Errors
+    /// When matching a name fails.
+    pub fn unread_table(&self, config: &ModelConfig) -> Result<Option<String>, CheckpointError> {
+        let BackboneConfig::EncoderDecoder(_) = config.backbone else { return Ok(None) };
+        let Some(key) = module_key(config.key_map(), config.backbone.word_table()) else { return Ok(None) };
+        let module = key.trim_end_matches(".weight");
+        Ok(self.saves(module)?.then(|| module.to_owned()))
     }
 
     /// The settings with the whole names of those `modules` of a model that it adapts; they may be none.
@@ -278,6 +310,19 @@ impl AdapterConfig {
     }
 }
 
+/// The head of a `task_type` of PEFT.
+fn head_of(task_type: &str) -> Option<HeadKind> {
+    match task_type {
+        "SEQ_CLS" => Some(HeadKind::Sequence),
+        "TOKEN_CLS" => Some(HeadKind::Token),
+        "QUESTION_ANS" => Some(HeadKind::Span),
+        "CAUSAL_LM" => Some(HeadKind::CausalLm),
+        "SEQ_2_SEQ_LM" => Some(HeadKind::Seq2seqLm),
+        "FEATURE_EXTRACTION" => Some(HeadKind::Pooled),
+        _ => None,
+    }
+}
+
 /// As much of a name as is shown: the file may be a stranger's.
 fn beginning(name: &str) -> String {
     name.chars().take(MAX_NAME).collect()
@@ -338,12 +383,19 @@ fn check_init(value: Option<&Value>) -> Result<(), CheckpointError> {
         return Ok(());
     }
     let changes_base = ["pissa", "corda", "olora", "loftq", "lora_ga"].iter().any(|start| lower.starts_with(start));
+    let remedy = match lower.starts_with("loftq") {
+        // Its base was quantized: the fresh adapter is no measure of what was changed.
+        true => "; merge it in PEFT into the base that it was trained on",
+        false => {
+            "; convert it in PEFT: \
+             model.save_pretrained(folder, path_initial_model_for_weight_conversion=folder_of_the_fresh_adapter), or \
+             merge it there"
+        }
+    };
     Err(refused(if changes_base {
         format!(
             "{ADAPTER_CONFIG}: init_lora_weights {name:?} changed the weights of the base model before training, so that \
-             it does not fit the base as it was; convert it in PEFT: \
-             model.save_pretrained(folder, path_initial_model_for_weight_conversion=folder_of_the_fresh_adapter), or \
-             merge it there"
+             it does not fit the base as it was{remedy}"
         )
     } else {
         format!("{ADAPTER_CONFIG}: init_lora_weights {name:?} is not known")

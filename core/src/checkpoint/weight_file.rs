@@ -144,7 +144,7 @@ impl<'a> WeightFile<'a> {
     /// A tensor as f32.
     ///
     /// # Errors
-    /// When it holds something other than F32, F16 or BF16, or a value that is not finite, or its file can't be read.
+    /// When it holds something other than F32, F64, F16 or BF16, or a value that is not finite as f32, or its file can't be read.
     pub fn read(&self, key: &str) -> Result<Option<HostTensor>, CheckpointError> {
         let Some(tensor) = self.tensor(key) else { return Ok(None) };
         let values = to_f32(key, tensor.dtype(), &tensor.bytes()?)?;
@@ -167,7 +167,7 @@ impl<'a> WeightFile<'a> {
     /// Whether two matrices hold the same numbers, in whatever format.
     ///
     /// # Errors
-    /// When one holds something other than F32, F16 or BF16, or a value that is not finite, or a file can't be read.
+    /// When one holds something other than F32, F64, F16 or BF16, or a value that is not finite as f32, or a file can't be read.
     pub(super) fn are_equal(&self, one: &str, other: &str) -> Result<bool, CheckpointError> {
         let (Some(first), Some(second)) = (self.tensor(one), self.tensor(other)) else { return Ok(false) };
         if first.shape() != second.shape() {
@@ -236,6 +236,7 @@ fn to_f32(key: &str, dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>, CheckpointE
     let pairs = || bytes.as_chunks::<2>().0.iter();
     let values: Vec<f32> = match dtype {
         Dtype::F32 => bytes.as_chunks::<4>().0.iter().map(|word| f32::from_le_bytes(*word)).collect(),
+        Dtype::F64 => bytes.as_chunks::<8>().0.iter().map(|word| f64::from_le_bytes(*word) as f32).collect(),
         Dtype::F16 => pairs().map(|pair| half::f16::from_le_bytes(*pair).to_f32()).collect(),
         Dtype::BF16 => pairs().map(|pair| half::bf16::from_le_bytes(*pair).to_f32()).collect(),
         other => return Err(CheckpointError::Dtype { key: key.to_owned(), dtype: other.to_string() }),
@@ -267,6 +268,10 @@ mod tests {
 
     fn floats(values: &[f32]) -> Vec<u8> {
         values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    }
+
+    fn doubles(values: &[f32]) -> Vec<u8> {
+        values.iter().flat_map(|value| f64::from(*value).to_le_bytes()).collect()
     }
 
     #[test]
@@ -354,12 +359,13 @@ mod tests {
             ("a", Dtype::F32, vec![2, 2], floats(&table)),
             ("same", Dtype::F32, vec![2, 2], floats(&[1.0, 0.0, 2.5, 4.0])),
             ("half", Dtype::F16, vec![2, 2], halves),
+            ("double", Dtype::F64, vec![2, 2], doubles(&table)),
             ("other", Dtype::F32, vec![2, 2], floats(&[1.0, 0.0, 2.5, 4.5])),
             ("turned", Dtype::F32, vec![4, 1], floats(&table)),
         ]);
         let opened = WeightFile::open("x", &bytes).expect("whole");
         let is_equal = |other: &str| opened.are_equal("a", other).expect("plain numbers");
-        assert!(["a", "same", "half"].into_iter().all(is_equal));
+        assert!(["a", "same", "half", "double"].into_iter().all(is_equal));
         assert!(!["other", "turned", "missing"].into_iter().any(is_equal));
     }
 
@@ -370,9 +376,14 @@ mod tests {
             ("empty", Dtype::F32, vec![0, 1 << 40], vec![]),
             ("row", Dtype::F32, vec![2], floats(&[1.0, 2.0])),
             ("flags", Dtype::BOOL, vec![2, 1], vec![0, 1]),
+            ("double", Dtype::F64, vec![2], doubles(&[0.25, -3.0])),
+            ("huge", Dtype::F64, vec![1], 1e300_f64.to_le_bytes().to_vec()),
         ]);
         let opened = WeightFile::open("x", &bytes).expect("whole");
         assert_eq!(opened.read("scalar").expect("a number").expect("it is there").values, [1.0]);
+        assert_eq!(opened.read("double").expect("numbers").expect("it is there").values, [0.25, -3.0]);
+        let error = opened.read("huge").expect_err("f32 has no such number").to_string();
+        assert!(error.contains("huge holds a value that is not a number"), "{error}");
         for name in ["scalar", "empty", "row", "missing"] {
             assert!(opened.read_rows(name, 0..0).expect("nothing to read").is_none_or(|rows| rows.values.is_empty()));
         }

@@ -5,7 +5,7 @@
 
 use super::setting::{Of, Setting};
 use super::settings::SETTINGS;
-use super::{ConfigProblem, Freeze, Method, PromptFormat, ReadOptions, RunConfig, TextAugmentation};
+use super::{ConfigProblem, Freeze, Method, PromptFormat, ReadOptions, RunConfig, SplitConfig, TextAugmentation};
 
 /// Most of the rows that validation and test may take together.
 const MAX_HELD_OUT: f64 = 0.9;
@@ -37,14 +37,18 @@ impl RunConfig {
                 add(setting.name, message.replacen(&format!("{value:?}"), &value, 1)); // nobody typed it
             }
         }
-        if self.split.valid_fraction + self.split.test_fraction > MAX_HELD_OUT {
-            add("valid_fraction", "validation and test together leave less than a tenth for training".into());
+        let SplitConfig { valid_fraction, test_fraction } = self.split;
+        if valid_fraction + test_fraction > MAX_HELD_OUT {
+            // The larger one is to be lowered.
+            let field = if test_fraction > valid_fraction { "test_fraction" } else { "valid_fraction" };
+            let together = format!("validation ({valid_fraction}) and test ({test_fraction}) together");
+            add(field, format!("{together} leave less than a tenth for training"));
         }
         if self.from_scratch && self.method != Method::Full {
             add("from_scratch", "needs the method full: fresh weights that are not trained stay random".into());
         }
         if self.from_scratch && !self.freeze.is_none() {
-            add("freeze", "goes with no run from scratch: fresh weights that are not trained stay random".into());
+            add("freeze", "can't be used in a run from scratch: fresh weights that are not trained stay random".into());
         }
         problems
     }
@@ -101,9 +105,13 @@ impl RunConfig {
         problems
     }
 
-    /// Whether a setting that is not at its default asks for something: no early stopping does not.
+    /// Whether a setting that is not at its default asks for something: no early stopping and no samples do not.
     fn is_wanted(&self, setting: &Setting) -> bool {
-        setting.name != "early_stopping_patience" || self.early_stopping_patience.is_some()
+        match setting.name {
+            "early_stopping_patience" => self.early_stopping_patience.is_some(),
+            "eval_samples" => self.eval_samples > 0,
+            _ => true,
+        }
     }
 }
 
@@ -153,9 +161,7 @@ impl ReadOptions {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{
-        ClassWeights, EvalStrategy, Job, LoraConfig, ModelSource, Pooling, PromptFormat, SplitConfig, Techniques,
-    };
+    use super::super::{ClassWeights, EvalStrategy, Job, LoraConfig, ModelSource, Pooling, Techniques};
     use super::*;
 
     const LABELS: TaskSettings<'static> = TaskSettings {
@@ -224,6 +230,10 @@ mod tests {
             (
                 RunConfig { split: SplitConfig { valid_fraction: 0.6, test_fraction: 0.5 }, ..RunConfig::default() },
                 "valid_fraction",
+            ),
+            (
+                RunConfig { split: SplitConfig { valid_fraction: 0.1, test_fraction: 0.9 }, ..RunConfig::default() },
+                "test_fraction",
             ),
         ];
         for (run, field) in wrong {
@@ -303,6 +313,15 @@ mod tests {
         for has_valid_rows in [true, false] {
             assert!(off.check_for(&LABELS, 2, has_valid_rows).is_empty());
         }
+    }
+
+    #[test]
+    fn samples_of_validation_prompts_need_validation_rows() {
+        let task = TaskSettings { settings: &["eval_samples"], ..WRITES };
+        let run = |eval_samples| RunConfig { eval_samples, ..RunConfig::default() };
+        assert_eq!(fields(&run(5).check_for(&task, 2, false)), ["eval_samples"]);
+        assert!(run(5).check_for(&task, 2, true).is_empty());
+        assert!(run(0).check_for(&task, 2, false).is_empty(), "that asks for none");
     }
 
     #[test]

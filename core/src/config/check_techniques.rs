@@ -20,10 +20,19 @@ impl RunConfig {
             refuse("gradual_unfreezing", "has no effect: the method head trains no layer");
         }
         if techniques.focal_gamma > 0.0 && self.label_smoothing_factor > 0.0 {
-            refuse("focal_gamma", "goes with no label smoothing: focal loss is defined for one label a row");
+            refuse(
+                "focal_gamma",
+                "can't be used with label_smoothing_factor: focal loss is defined for one label a row",
+            );
         }
         if techniques.focal_gamma > 0.0 && self.mixup_alpha > 0.0 {
-            refuse("focal_gamma", "goes with no mixup: focal loss is defined for one label a row");
+            refuse("focal_gamma", "can't be used with mixup_alpha: focal loss is defined for one label a row");
+        }
+        if self.mixup_alpha > 0.0 && self.batch_size < 2 {
+            refuse(
+                "mixup_alpha",
+                "has no effect with a batch of one image: images are mixed with others of their batch; set batch_size to 2 or more",
+            );
         }
         let default = Techniques::default().effective_number_beta;
         if techniques.effective_number_beta != default && self.class_weights != ClassWeights::EffectiveNumber {
@@ -31,17 +40,23 @@ impl RunConfig {
         }
         let evens_out = techniques.class_sampling != ClassSampling::None;
         if evens_out && self.train_sampling_strategy == TrainSamplingStrategy::Sequential {
-            refuse("class_sampling", "goes with no sequential order, which takes each row once, as in the file");
+            refuse(
+                "class_sampling",
+                "can't be used with the sequential order, which takes each row once, as in the file",
+            );
         }
         if evens_out && self.class_weights != ClassWeights::None {
-            refuse("class_sampling", "goes with no class_weights: rare classes would be evened out twice");
+            refuse("class_sampling", "can't be used with class_weights: rare classes would be evened out twice");
         }
         let evens_out_column = !self.balance_column.is_empty();
         if evens_out_column && self.train_sampling_strategy == TrainSamplingStrategy::Sequential {
-            refuse("balance_column", "goes with no sequential order, which takes each row once, as in the file");
+            refuse(
+                "balance_column",
+                "can't be used with the sequential order, which takes each row once, as in the file",
+            );
         }
         if evens_out_column && evens_out {
-            refuse("balance_column", "goes with no class_sampling: rows are drawn by a column or by their label");
+            refuse("balance_column", "can't be used with class_sampling: rows are drawn by a column or by their label");
         }
         if techniques.neftune_noise_alpha > 0.0 && is_head_alone {
             refuse("neftune_noise_alpha", "has no effect: the method head reads what a frozen model makes of the rows");
@@ -50,6 +65,7 @@ impl RunConfig {
             refuse("rdrop_alpha", "has no effect: with the method head nothing is dropped out of what the head reads");
         }
         let drops_in_adapters = self.method == Method::Lora && self.lora.lora_dropout > 0.0;
+        // The noise of NEFTune and the weights that Mixout takes are drawn once a batch: both passes share them.
         if techniques.rdrop_alpha > 0.0 && self.dropout == Some(0.0) && !drops_in_adapters && !is_head_alone {
             refuse("rdrop_alpha", "has no effect without dropout: both passes would be the same");
         }
@@ -61,16 +77,19 @@ impl RunConfig {
             refuse("l2_sp", "has no effect: this method leaves the pretrained weights as they are");
         }
         if techniques.l2_sp > 0.0 && self.from_scratch {
-            refuse("l2_sp", "goes with no run from scratch: there are no pretrained weights to pull to");
+            refuse("l2_sp", "can't be used in a run from scratch: there are no pretrained weights to pull to");
         }
         if techniques.mixout > 0.0 && matches!(self.method, Method::Lora | Method::Head) {
             refuse("mixout", "has no effect: this method leaves the pretrained weights as they are");
         }
         if techniques.mixout > 0.0 && self.from_scratch {
-            refuse("mixout", "goes with no run from scratch: there are no pretrained weights to mix in");
+            refuse("mixout", "can't be used in a run from scratch: there are no pretrained weights to mix in");
         }
         if techniques.awp_gamma > 0.0 && techniques.fgm_epsilon > 0.0 {
-            refuse("awp_gamma", "goes with no fgm_epsilon: both move weights against the same gradient; choose one");
+            refuse(
+                "awp_gamma",
+                "can't be used with fgm_epsilon: both move weights against the same gradient; choose one",
+            );
         }
         if techniques.gradual_unfreezing > 0.0 && !is_head_alone {
             problems.extend(self.check_unfreezing(num_hidden_layers));
@@ -193,6 +212,14 @@ mod tests {
         assert_eq!(refused(&RunConfig { label_smoothing_factor: 0.1, ..focal.clone() }), ["focal_gamma"]);
         assert_eq!(refused(&RunConfig { mixup_alpha: 0.2, ..focal.clone() }), ["focal_gamma"]);
         assert!(refused(&RunConfig { class_weights: ClassWeights::Balanced, ..focal }).is_empty());
+    }
+
+    #[test]
+    fn images_are_mixed_with_others_of_their_batch() {
+        let mixed = |batch_size| RunConfig { mixup_alpha: 0.4, batch_size, ..RunConfig::default() };
+        assert_eq!(refused(&RunConfig { gradient_accumulation_steps: 8, ..mixed(1) }), ["mixup_alpha"]);
+        assert!(refused(&mixed(2)).is_empty());
+        assert!(refused(&RunConfig { mixup_alpha: 0.0, ..mixed(1) }).is_empty());
     }
 
     #[test]

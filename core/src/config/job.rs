@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigProblem, JobPart, ModelChanges, ReadOptions, RunConfig, check_part_names};
+use super::{ConfigProblem, JobPart, ModelChanges, ReadOptions, RunConfig, Split, check_part_names};
+use crate::file_text::{NotText, text_of};
 use crate::task::Task;
 
 /// File name of a job in an exported folder.
@@ -92,11 +93,11 @@ impl DataHashes {
             return Vec::new();
         }
         let files = [
-            ("training", &self.train, &found.train),
-            ("validation", &self.valid, &found.valid),
-            ("test", &self.test, &found.test),
+            (Split::Train, &self.train, &found.train),
+            (Split::Valid, &self.valid, &found.valid),
+            (Split::Test, &self.test, &found.test),
         ];
-        files.into_iter().filter(|(_, own, found)| own != found).map(|(name, ..)| name).collect()
+        files.into_iter().filter(|(_, own, found)| own != found).map(|(split, ..)| split.words()).collect()
     }
 }
 
@@ -147,6 +148,9 @@ pub struct Job {
 /// A job file that can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
+    /// Packed, or in an encoding that is not read.
+    #[error("the job file is {0}")]
+    NotText(#[from] NotText),
     /// Not JSON, or a field is unknown or of the wrong kind.
     #[error("job file: {0}")]
     Malformed(#[from] serde_json::Error),
@@ -174,12 +178,18 @@ impl Job {
         Self { hone, model, changes, task, data_file, valid_file, test_file, data_sha256, read, run, thresholds, parts }
     }
 
-    /// Reads a job file.
+    /// Whether it was run: it names the rows that it was run on. One that is written beside another's adapter does not.
+    #[must_use]
+    pub fn was_run(&self) -> bool {
+        self.data_file.is_some() || !self.data_sha256.is_empty()
+    }
+
+    /// Reads a job file, of UTF-8 or of UTF-16 with its byte order mark.
     ///
     /// # Errors
     /// When it is not JSON, has an unknown field, holds settings that can't be used, or was written by a newer Hone.
     pub fn from_json(bytes: &[u8]) -> Result<Self, JobError> {
-        let job: Self = serde_json::from_slice(bytes)?;
+        let job: Self = serde_json::from_str(&text_of(bytes)?)?;
         if job.hone > Self::LAYOUT {
             return Err(JobError::TooNew { found: job.hone });
         }
@@ -260,6 +270,18 @@ mod tests {
     fn a_job_survives_its_file() {
         let job = Job::new(ModelSource::hub("a/b"), Some("x.csv".into()), ReadOptions::default(), RunConfig::default());
         assert_eq!(Job::from_json(job.to_json().as_bytes()).expect("reads its own file"), job);
+    }
+
+    #[test]
+    fn a_job_that_windows_saved_again_is_read() {
+        let job = Job::new(ModelSource::hub("a/b"), Some("x.csv".into()), ReadOptions::default(), RunConfig::default());
+        let marked = format!("\u{feff}{}", job.to_json());
+        let utf16: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for bytes in [marked.as_bytes(), utf16.as_slice()] {
+            assert_eq!(Job::from_json(bytes).expect("its text is the same"), job);
+        }
+        let error = Job::from_json(b"\x1F\x8B\x08").expect_err("packed").to_string();
+        assert_eq!(error, "the job file is packed with gzip: unpack the file first");
     }
 
     /// A job in which nothing is as it would be by itself.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{AugmentKind, ConfigProblem};
+use crate::file_text::text_of;
 
 /// A copy of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +67,8 @@ impl MadeCopies {
     /// # Errors
     /// When it holds no copies, or one that can't be a copy of any row.
     pub fn from_json(bytes: &[u8]) -> Result<Self, String> {
-        let made: Self = serde_json::from_slice(bytes).map_err(|error| format!("no copies of rows: {error}"))?;
+        let text = text_of(bytes).map_err(|error| format!("the file is {error}"))?;
+        let made: Self = serde_json::from_str(&text).map_err(|error| format!("no copies of rows: {error}"))?;
         match made.check().into_iter().next() {
             Some(problem) => Err(problem.message),
             None => Ok(made),
@@ -107,5 +109,7 @@ mod tests {
         assert_eq!(error(&made(0, &["a"])), "copy 1 names row 0: rows are counted from 1");
         assert_eq!(error(&made(2, &[])), "copy 1 has no text");
         assert!(MadeCopies::from_json(b"[]").is_err());
+        let good = made(2, &["a"]);
+        assert_eq!(MadeCopies::from_json(format!("\u{feff}{}", good.to_json()).as_bytes()), Ok(good));
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigProblem, Split};
+use crate::file_text::text_of;
 use crate::words::plural;
 
 /// One edit. `file` is the file of training, validation or test rows; rows are counted as reports count them.
@@ -162,7 +163,8 @@ impl RowEdits {
     /// # Errors
     /// When it is no list of edits, or one of them can't be made of any file.
     pub fn from_json(bytes: &[u8]) -> Result<Self, String> {
-        let edits: Self = serde_json::from_slice(bytes).map_err(|error| format!("no list of edits: {error}"))?;
+        let text = text_of(bytes).map_err(|error| format!("the file is {error}"))?;
+        let edits: Self = serde_json::from_str(&text).map_err(|error| format!("no list of edits: {error}"))?;
         match edits.check().into_iter().next() {
             Some(problem) => Err(problem.message),
             None => Ok(edits),
@@ -238,6 +240,8 @@ mod tests {
         let error = RowEdits::from_json(zero.to_json().as_bytes()).expect_err("rows are counted from 1");
         assert!(error.starts_with("edit 2 "), "{error}");
         assert!(RowEdits::from_json(b"{\"a\": 1}").is_err());
+        assert_eq!(RowEdits::from_json("\u{feff}[]".as_bytes()), Ok(RowEdits::default()));
+        assert!(RowEdits::from_json(b"\xE9").is_err_and(|error| error.starts_with("the file is not UTF-8")));
     }
 
     #[test]

@@ -217,7 +217,7 @@ pub(super) mod switch {
     }
 
     pub(in super::super) fn parse(text: &str) -> Result<bool, String> {
-        choice::parse(text, &[("true", true), ("false", false)])
+        choice::parse(text, &[("true", true), ("false", false), ("yes", true), ("no", false)])
     }
 }
 
@@ -230,6 +230,6 @@ mod tests {
         assert_eq!(real::parse("30", 1e-12, 1.0), Err("\"30\" is not a number from 1e-12 to 1".into()));
         assert_eq!(real::parse("NaN", 0.0, 0.5), Err("\"NaN\" is not a number from 0 to 0.5".into()));
         assert_eq!(whole::parse::<u32>("-1", 1, 9), Err("\"-1\" is not a whole number from 1 to 9".into()));
-        assert_eq!(switch::parse("maybe"), Err("\"maybe\" is not one of true, false".into()));
+        assert_eq!(switch::parse("maybe"), Err("\"maybe\" is not one of true, false, yes, no".into()));
     }
 }

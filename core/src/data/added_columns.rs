@@ -288,12 +288,18 @@ mod tests {
 
     #[test]
     fn cells_stand_at_the_end_of_their_rows_and_all_else_stays() {
-        let text = "id, text ,n\r\n1,\"a, b\",\r\nbroken\r\n\r\n2,=SUM(A1),x";
+        let text = "id, text ,n\r\n1,\"a, b\",\r\none,cell,too,many\r\n\r\n2,=SUM(A1),x";
         let (found, file) = widened("x.csv", text, &[(2, "=yes", 0.5), (5, "no, not", 0.25)]);
-        let expected =
-            "id, text ,n,label,score\r\n1,\"a, b\",,'=yes,0.50\r\nbroken\r\n\r\n2,=SUM(A1),x,\"no, not\",0.25";
+        let expected = "id, text ,n,label,score\r\n1,\"a, b\",,'=yes,0.50\r\none,cell,too,many\r\n\r\n2,=SUM(A1),x,\"no, not\",0.25";
         assert_eq!((found.as_str(), file.num_formulas), (expected, 1));
         assert_eq!(file.notes, ["rows that could not be read, and are written as they stand: 1"]);
+    }
+
+    #[test]
+    fn rows_without_their_last_cells_get_new_ones_in_the_right_columns() {
+        let (found, file) = widened("x.csv", "id,text,note\n1,a,b\n2,c\n3,d,e\n", &[(3, "x", 1.0)]);
+        assert_eq!(found, "id,text,note,label,score\n1,a,b,,\n2,c,,x,1.00\n3,d,e,,\n");
+        assert_eq!(file.notes, Vec::<String>::new());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use tokenizers::NormalizedString;
 
-use super::error::shorten;
+use super::error::quote_name;
 use crate::words::{list, plural};
 
 /// What advice is about, with what its remedy needs.
@@ -76,7 +76,7 @@ fn small_classes(labels: &[String], counts: &[usize], is_split: bool) -> Option<
     let named: Vec<String> = small
         .iter()
         .take(MAX_NAMED)
-        .map(|(count, label)| format!("{} ({})", shorten(label), plural(*count, "row")))
+        .map(|(count, label)| format!("{} ({})", quote_name(label), plural(*count, "row")))
         .collect();
     let who = format!("{} {}", plural(small.len(), "class"), if small.len() == 1 { "has" } else { "have" });
     let single = match first.0 {
@@ -102,9 +102,9 @@ fn imbalance(labels: &[String], counts: &[usize]) -> Option<Advice> {
     let message = format!(
         "class {} has {} to train on and {} only {}: balanced class weights (class_weights) let every class count the \
          same.",
-        shorten(largest),
+        quote_name(largest),
         plural(most, "row"),
-        shorten(smallest),
+        quote_name(smallest),
         plural(fewest, "row")
     );
     Some(Advice { kind: AdviceKind::Imbalance, message })
@@ -241,7 +241,7 @@ pub fn similar_labels(labels: &[String], counts: &[usize]) -> Vec<Advice> {
 
 fn of_group(group: &[Name<'_>]) -> Advice {
     let shown =
-        group.iter().take(MAX_NAMED).map(|name| format!("{} ({})", shorten(name.label), plural(name.count, "row")));
+        group.iter().take(MAX_NAMED).map(|name| format!("{} ({})", quote_name(name.label), plural(name.count, "row")));
     let message = format!("{} are probably one label.", list(&shown.collect::<Vec<_>>(), group.len()));
     let labels = group.iter().map(|name| name.label.to_owned()).collect();
     Advice { kind: AdviceKind::SimilarLabels { labels }, message }

@@ -1,25 +1,13 @@
 //! Which column holds the text, which the second text of a pair, and which the label: as asked for, else by the labels
 //! that a model knows, else guessed from names and content.
 
-use std::collections::HashSet;
+mod guess;
 
+use self::guess::{contents, guess_label, guess_text};
 use super::error::DataError;
-use super::parse::{LABEL_NAMES, TEXT_NAMES, Table, name_rank};
+use super::parse::{LABEL_NAMES, Table, name_rank};
 use super::rows::UsedColumn;
 use crate::config::ReadOptions;
-
-/// Rows looked at, spread over the table.
-const SAMPLE: usize = 2000;
-
-/// Longest mean length of labels, in characters.
-const MAX_LABEL_LENGTH: usize = 60;
-
-/// Columns that hold few values but no labels.
-const NOT_LABELS: &[&str] =
-    &["split", "fold", "id", "idx", "index", "lang", "language", "source", "date", "unnamed:_0"];
-
-/// Those that are labels where there is nothing else than a text.
-const LANGUAGE: &[&str] = &["language", "lang"];
 
 /// Names of columns that hold pairs of texts together: the first text, and what the second may be called.
 const PAIRS: &[(&str, &[&str])] = &[
@@ -194,121 +182,6 @@ pub(super) fn index_of(columns: &[String], name: &str) -> Option<usize> {
     columns.iter().position(|column| column == name).or_else(|| columns.iter().position(like))
 }
 
-/// What a column holds, from a sample.
-struct Content {
-    filled: usize,
-    distinct: usize,
-    mean_length: usize,
-    /// Filled cells that are a label of the model.
-    known: usize,
-    /// Labels of the model that are among the cells.
-    distinct_known: usize,
-    /// One of these is a word, not a number: numbers are the labels of many things.
-    has_named_label: bool,
-}
-
-fn contents(table: &Table, known_labels: &[String]) -> Vec<Content> {
-    let known: HashSet<&str> = known_labels.iter().map(String::as_str).collect();
-    (0..table.columns.len()).map(|column| Content::of(table, column, &known)).collect()
-}
-
-impl Content {
-    fn of(table: &Table, column: usize, known_labels: &HashSet<&str>) -> Self {
-        let step = table.rows.len().div_ceil(SAMPLE).max(1);
-        let mut values = HashSet::new();
-        let (mut filled, mut length, mut known) = (0, 0, 0);
-        for row in table.rows.iter().step_by(step) {
-            let cell = row.cells[column].trim();
-            if !cell.is_empty() {
-                filled += 1;
-                length += cell.chars().count();
-                known += usize::from(known_labels.contains(cell));
-                values.insert(cell);
-            }
-        }
-        let labels = || values.iter().filter(|value| known_labels.contains(**value));
-        Self {
-            filled,
-            distinct: values.len(),
-            mean_length: length / filled.max(1),
-            known,
-            distinct_known: labels().count(),
-            has_named_label: labels().any(|label| label.parse::<f64>().is_err()),
-        }
-    }
-
-    /// Nine of ten cells are labels of the model: the others may be mistakes.
-    fn holds_known_labels(&self) -> bool {
-        self.filled > 0 && self.known * 10 >= self.filled * 9
-    }
-
-    /// Short values that come back (few rows can't show it).
-    fn like_labels(&self) -> bool {
-        let comes_back = self.distinct * 2 <= self.filled || self.filled <= 20;
-        self.filled > 0 && comes_back && self.mean_length <= MAX_LABEL_LENGTH
-    }
-}
-
-fn guess_label(table: &Table, contents: &[Content], text: Option<usize>, second: Option<usize>) -> Option<usize> {
-    let candidates = || (0..table.columns.len()).filter(|&column| ![text, second].contains(&Some(column)));
-    let ranked = |column: &usize| name_rank(&table.columns[*column], LABEL_NAMES).map(|rank| (rank, *column));
-    let of_model = || candidates().filter(|&column| contents[column].holds_known_labels());
-    if let Some((_, column)) = of_model().filter_map(|column| ranked(&column)).min() {
-        return Some(column);
-    }
-    let unnamed = of_model()
-        .filter(|&column| contents[column].has_named_label || name_rank(&table.columns[column], NOT_LABELS).is_none())
-        .max_by_key(|&column| {
-            let is_text = name_rank(&table.columns[column], TEXT_NAMES).is_some();
-            (!is_text, contents[column].distinct_known, std::cmp::Reverse(column))
-        });
-    if let Some(column) = unnamed
-        && contents[column].has_named_label
-    {
-        return Some(column);
-    }
-    let named =
-        candidates().filter(|&column| contents[column].like_labels()).filter_map(|column| ranked(&column)).min();
-    if let Some((_, column)) = named {
-        return Some(column);
-    }
-    if let Some(column) = unnamed {
-        return Some(column);
-    }
-    let by_content = candidates()
-        .filter(|&column| contents[column].like_labels())
-        .filter(|&column| name_rank(&table.columns[column], NOT_LABELS).is_none())
-        .filter(|&column| name_rank(&table.columns[column], TEXT_NAMES).is_none() || text.is_some())
-        .min_by_key(|&column| {
-            let content = &contents[column];
-            // Share of distinct values in thousandths: of two columns alike, the shorter one.
-            (content.distinct < 2, content.distinct * 1000 / content.filled, content.mean_length)
-        });
-    // A named column that does not look like labels is better than none: what is wrong with it is said later.
-    let named =
-        by_content.or_else(|| candidates().filter_map(|column| ranked(&column)).min().map(|(_, column)| column));
-    let is_language = |column: &usize| {
-        let content = &contents[*column];
-        name_rank(&table.columns[*column], LANGUAGE).is_some() && content.like_labels() && content.distinct > 1
-    };
-    named.or_else(|| candidates().find(is_language).filter(|_| table.columns.len() == 2))
-}
-
-fn guess_text(table: &Table, contents: &[Content], taken: &[Option<usize>]) -> Option<usize> {
-    let others = || (0..table.columns.len()).filter(|&column| !taken.contains(&Some(column)));
-    let candidates = || others().filter(|&column| contents[column].filled > 0);
-    let rank = |column: usize| name_rank(&table.columns[column], TEXT_NAMES).map(|rank| (rank, column));
-    if let Some((_, column)) = candidates().filter_map(rank).min() {
-        return Some(column);
-    }
-    let by_content = candidates().max_by_key(|&column| {
-        let content = &contents[column];
-        (content.mean_length * (content.filled + content.distinct) / content.filled, std::cmp::Reverse(column))
-    });
-    // An empty column of the right name is better than none: what is wrong with it is said later.
-    by_content.or_else(|| others().filter_map(rank).min().map(|(_, column)| column))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,6 +203,55 @@ mod tests {
         assert_eq!(guess(text), ("text".into(), "label".into()));
         let papers = "title,abstract,category\nOne,It is about this,cs\nTwo,It is about that,math\n";
         assert_eq!(guess(papers), ("abstract".into(), "category".into()));
+    }
+
+    #[test]
+    fn names_that_end_in_a_known_word_win_over_content() {
+        let rows =
+            |header: &str, row: fn(usize) -> String| format!("{header}\n{}", (0..40).map(row).collect::<String>());
+        let airline = rows("tweet_id,airline_sentiment,airline_sentiment_confidence,airline,text", |i| {
+            let (feeling, name) = (["good", "bad", "neutral"][i % 3], ["Virgin", "United"][i % 2]);
+            format!("57{i},{feeling},1.0,{name},my flight number {i} was late\n")
+        });
+        assert_eq!(guess(&airline), ("text".into(), "airline_sentiment".into()));
+        let inference = rows("sentence,label1,gold_label", |i| {
+            let labels = ["neutral", "entailment", "contradiction"];
+            format!("this is sentence number {i},{},{}\n", labels[i % 3], labels[(i / 2) % 3])
+        });
+        assert_eq!(guess(&inference).1, "gold_label");
+        let predicted = rows("message,predicted_label,team", |i| {
+            format!("this is message number {i},{},{}\n", ["a", "b"][i % 2], ["c", "d"][i / 20])
+        });
+        assert_eq!(guess(&predicted).1, "team");
+    }
+
+    #[test]
+    fn a_text_column_is_no_title_and_no_column_that_is_mostly_empty() {
+        let rows =
+            |header: &str, row: fn(usize) -> String| format!("{header}\n{}", (0..36).map(row).collect::<String>());
+        let shop = rows("Title,Review Text,Rating", |i| {
+            let title = if i % 3 == 0 { "Fine" } else { "" };
+            format!("{title},this is what I thought of item {i},{}\n", i % 5)
+        });
+        assert_eq!(guess(&shop), ("Review Text".into(), "Rating".into()));
+        let review = rows("reviewerText,summary,stars", |i| {
+            format!("this is what I thought of item {i},number {i} is fine,{}\n", i % 5)
+        });
+        assert_eq!(guess(&review).0, "reviewerText");
+        let said = rows("utterance,comment,label", |i| {
+            let utterance = if i % 3 == 0 { "by the way" } else { "" };
+            format!("{utterance},this was said in row {i},{}\n", ["a", "b"][i % 2])
+        });
+        assert_eq!(guess(&said).0, "comment");
+        let few = rows("text,note,label", |i| {
+            let text = if i % 3 == 0 { "this is a text" } else { "" };
+            format!("{text},{i},{}\n", ["a", "b"][i % 2])
+        });
+        assert_eq!(guess(&few).0, "text", "another column of any name is no text");
+        let kinds = rows("title,topic_text,label", |i| {
+            format!("this is title {i},a topic of some kind {},{}\n", i % 3, ["a", "b"][i % 2])
+        });
+        assert_eq!(guess(&kinds).0, "title", "few values that come back are no texts");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What can be wrong with a data file as a whole. What is wrong with single rows is a [`super::BadRow`].
 
+use crate::config::Split;
 use crate::images::{ArchiveError, EntryError};
-use crate::words::{list, plural};
+use crate::words::{list, plural, quote_short};
 
 /// A data file that can't be trained on.
 #[derive(Debug, thiserror::Error)]
@@ -126,7 +127,7 @@ pub enum DataError {
         columns: Vec<String>,
     },
     /// A column that was asked for is not there.
-    #[error("there is no column {}; the columns are {}", shorten(.column), list_names(.columns))]
+    #[error("there is no column {}; the columns are {}{}", quote_name(.column), list_names(.columns), hint_on_header(.column, .columns))]
     MissingColumn {
         /// What was asked for.
         column: String,
@@ -134,7 +135,7 @@ pub enum DataError {
         columns: Vec<String>,
     },
     /// Text and label would be read from the same column.
-    #[error("column {} can't be both the text and the label", shorten(.column))]
+    #[error("column {} can't be both the text and the label", quote_name(.column))]
     SameColumn {
         /// The column.
         column: String,
@@ -142,7 +143,7 @@ pub enum DataError {
     /// One column only: the delimiter is wrong, or there are no labels.
     #[error(
         "only one column was found ({}): text and label need two; is the delimiter right, and are there labels?",
-        shorten(.column)
+        quote_name(.column)
     )]
     OneColumn {
         /// The column.
@@ -157,7 +158,7 @@ pub enum DataError {
     /// A column that is named as numbers are holds something else in places.
     #[error(
         "column {} is named as numbers are, and row {} of it is no number: {}{}; correct such rows, or say which column holds the labels",
-        shorten(.column), .row, shorten(.cell), hint_on_commas(.is_mixed)
+        quote_name(.column), .row, quote_name(.cell), hint_on_commas(.is_mixed)
     )]
     NotNumbers {
         /// The column.
@@ -185,7 +186,7 @@ pub enum DataError {
         columns: Vec<String>,
     },
     /// Nothing to find.
-    #[error("all words have the tag {} ({}): there is nothing to find", shorten(.tag), counted(.num_words, "word"))]
+    #[error("all words have the tag {} ({}): there is nothing to find", quote_name(.tag), counted(.num_words, "word"))]
     OneTag {
         /// The one tag.
         tag: String,
@@ -194,7 +195,7 @@ pub enum DataError {
     },
     /// Nothing to tell apart.
     #[error(
-        "all rows have the label {} ({}): a classifier needs at least two labels", shorten(.label),
+        "all rows have the label {} ({}): a classifier needs at least two labels", quote_name(.label),
         counted(.num_rows, "row")
     )]
     OneClass {
@@ -205,7 +206,7 @@ pub enum DataError {
     },
     /// The label column holds texts, ids or numbers rather than classes.
     #[error(
-        "column {} has {} in {}: it looks like text or ids, choose another label column", shorten(.column),
+        "column {} has {} in {}: it looks like text or ids, choose another label column", quote_name(.column),
         counted(.num_classes, "different value"), counted(.num_rows, "row")
     )]
     TooManyClasses {
@@ -218,8 +219,8 @@ pub enum DataError {
     },
     /// A label of the validation or test file that no training row has.
     #[error(
-        "row {row}, column {}: label {} is in none of the training rows; known are {}", shorten(.column),
-        shorten(.label), list_names(.known)
+        "row {row}, column {}: label {} is in none of the training rows; known are {}", quote_name(.column),
+        quote_name(.label), list_names(.known)
     )]
     UnknownLabel {
         /// Row number.
@@ -234,7 +235,7 @@ pub enum DataError {
     /// Rows with a label that the model to be measured does not tell apart.
     #[error(
         "row {row}, column {}: label {} is not one of the model's (rows with such labels: {num_rows}); it knows {}",
-        shorten(.column), shorten(.label), list_names(.known)
+        quote_name(.column), quote_name(.label), list_names(.known)
     )]
     UnknownToModel {
         /// Row number of the first.
@@ -249,7 +250,7 @@ pub enum DataError {
         known: Vec<String>,
     },
     /// Rows that may have any number of labels, and have none.
-    #[error("none of the {} has a label (column {})", counted(.num_rows, "row"), shorten(.column))]
+    #[error("none of the {} has a label (column {})", counted(.num_rows, "row"), quote_name(.column))]
     NoLabels {
         /// The label column.
         column: String,
@@ -296,7 +297,7 @@ pub enum DataError {
         columns: Vec<String>,
     },
     /// Two parts of an example would be read from the same column.
-    #[error("column {} can't be both the {first} and the {second}", shorten(.column))]
+    #[error("column {} can't be both the {first} and the {second}", quote_name(.column))]
     SharedColumn {
         /// The column.
         column: String,
@@ -326,7 +327,7 @@ pub enum DataError {
         source: EntryError,
     },
     /// A column was asked for, and there is no table.
-    #[error("{setting} names a column, and the zip holds no table (metadata.csv, or a single other one)")]
+    #[error("{setting} names a column, and there is no table beside the images (metadata.csv, or a single other one)")]
     NoTable {
         /// The option.
         setting: &'static str,
@@ -343,6 +344,12 @@ pub enum DataError {
          take an instruct or chat model, or data with a prompt and a completion"
     )]
     NoChatTemplate,
+    /// Prompts and answers are to be joined by the template of a model that has none.
+    #[error(
+        "prompt_format chat needs a chat template, and this model has none (tokenizer_config.json, chat_template): choose \
+         another prompt_format, or an instruct or chat model"
+    )]
+    NoTemplateForFormat,
     /// A way to join prompt and answer that these rows have no use for.
     #[error(
         "prompt_format {format} has no effect on {shape} rows: it joins a prompt and its answer (an instruction has \
@@ -354,10 +361,19 @@ pub enum DataError {
         /// Name of the shape.
         shape: &'static str,
     },
-    /// One of the person's own files for validation or test.
+    /// A test file in which no row has a label.
+    #[error(
+        "{reason}: nothing can be measured on a test file without labels; leave it out, and let the trained model answer it \
+         (`hone predict`, or the step Try)"
+    )]
+    NoTestLabels {
+        /// Why it has none.
+        reason: String,
+    },
+    /// A file beside the training file, or a table in a zip.
     #[error("{role} file {name:?}: {source}")]
     InFile {
-        /// `validation` or `test`.
+        /// What the file is, as the message names it: `validation`, `test`, `table` or `general text`.
         role: &'static str,
         /// File name.
         name: String,
@@ -366,15 +382,19 @@ pub enum DataError {
     },
 }
 
+impl DataError {
+    /// An error in the person's own file for this split, by its name.
+    pub(crate) fn in_file(split: Split, name: &str, source: Self) -> Self {
+        Self::InFile { role: split.words(), name: name.to_owned(), source: Box::new(source) }
+    }
+}
+
 /// Longest name or label that a message repeats, in characters.
 const MAX_SHOWN: usize = 80;
 
 /// A name, a label or a cell in quotes, cut where it is long: it may be a whole text.
-pub(super) fn shorten(text: &str) -> String {
-    match text.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => format!("{:?}", [&text[..end], "…"].concat()),
-        None => format!("{text:?}"),
-    }
+pub(super) fn quote_name(text: &str) -> String {
+    quote_short(text, MAX_SHOWN)
 }
 
 fn counted(count: &usize, noun: &str) -> String {
@@ -383,8 +403,18 @@ fn counted(count: &usize, noun: &str) -> String {
 
 /// Names in quotes, at most twenty of them.
 fn list_names(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(20).map(|name| shorten(name)).collect();
+    let shown: Vec<String> = names.iter().take(20).map(|name| quote_name(name)).collect();
     list(&shown, names.len())
+}
+
+/// What to do about columns that are numbered because no row names them, where a name is asked for.
+fn hint_on_header(column: &str, columns: &[String]) -> &'static str {
+    let is_numbered = |(index, name): (usize, &String)| *name == format!("column {}", index + 1);
+    let are_numbered = !columns.is_empty() && columns.iter().enumerate().all(is_numbered);
+    match are_numbered && !column.trim().to_lowercase().starts_with("column ") {
+        true => ": no row is read as their names (--header yes takes the first one)",
+        false => "",
+    }
 }
 
 /// What to do about numbers of which some have a comma and some a point.
@@ -413,6 +443,11 @@ mod tests {
         let columns = vec!["text".to_owned(), "label".to_owned()];
         let error = DataError::MissingColumn { column: "topic".into(), columns };
         assert_eq!(error.to_string(), r#"there is no column "topic"; the columns are "text", "label""#);
+        let numbered = || ["column 1", "column 2"].map(str::to_owned).to_vec();
+        let error = DataError::MissingColumn { column: "topic".into(), columns: numbered() }.to_string();
+        assert!(error.ends_with("no row is read as their names (--header yes takes the first one)"), "{error}");
+        let error = DataError::MissingColumn { column: "column 3".into(), columns: numbered() }.to_string();
+        assert!(error.ends_with(r#""column 1", "column 2""#), "{error}");
         let many: Vec<String> = (0..30).map(|i| i.to_string()).collect();
         let one = DataError::NothingUsable { num_rows: 1, row: 2, reason: "the text is empty".into() }.to_string();
         assert_eq!(one, "nothing in the file is usable: 1 row, the first (row 2) because the text is empty");
@@ -421,7 +456,7 @@ mod tests {
         assert!(long.contains(&format!("(\"{}…\")", "é".repeat(80))), "{long}");
         let known = vec!["a".to_owned()];
         let inner = DataError::UnknownLabel { row: 412, column: "label".into(), label: "x".into(), known };
-        let error = DataError::InFile { role: "test", name: "t.csv".into(), source: Box::new(inner) };
+        let error = DataError::in_file(Split::Test, "t.csv", inner);
         let expected =
             r#"test file "t.csv": row 412, column "label": label "x" is in none of the training rows; known are "a""#;
         assert_eq!(error.to_string(), expected);

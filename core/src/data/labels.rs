@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::error::{DataError, shorten};
+use super::error::{DataError, quote_name};
 use crate::config::ReadOptions;
 use crate::words::plural;
 
@@ -72,7 +72,7 @@ impl<'r> Merges<'r> {
     pub fn merged(&self) -> Vec<String> {
         let merged = self.num_rows.iter().filter(|&(_, &count)| count > 0);
         let say = |(from, count): (&&str, &usize)| {
-            let (from, to, rows) = (shorten(from), self.target(from), plural(*count, "row"));
+            let (from, to, rows) = (quote_name(from), self.target(from), plural(*count, "row"));
             format!("the label {from} of {rows} is read as {to}")
         };
         merged.map(say).collect()
@@ -83,13 +83,13 @@ impl<'r> Merges<'r> {
     pub fn unused(&self) -> Vec<String> {
         let unused = self.num_rows.iter().filter(|&(_, &count)| count == 0);
         let say = |(from, _): (&&str, &usize)| {
-            format!("no row has the label {}, which is to be read as {}", shorten(from), self.target(from))
+            format!("no row has the label {}, which is to be read as {}", quote_name(from), self.target(from))
         };
         unused.map(say).collect()
     }
 
     fn target(&self, from: &str) -> String {
-        shorten(self.read.merged_label(from))
+        quote_name(self.read.merged_label(from))
     }
 }
 

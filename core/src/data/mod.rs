@@ -1,8 +1,9 @@
 //! Bytes to host batches: plain Rust, no tensors. `parse` reads a file into a [`Table`]; `columns` guesses what is
-//! text and what is label; `rows` reads the rows of all files, whatever a row is, and shares them out; `report` has parts
-//! of what is said of them, `reading` how the file was read, `advice` what a person may want to change; `sampler` orders;
-//! `host_batch` pads; `augment` makes changed copies of texts to train on; `cleaning` reads texts without what they are to be
-//! rid of; `findings` seeks what may be wrong with rows. What a row is to a task, and its tokens, are in `task`.
+//! text and what is label; `rows` reads the rows of all files, whatever a row is, and shares them out; `test_labels` says
+//! which test files have no labels; `report` has parts of what is said of rows, `reading` how the file was read, `advice`
+//! what a person may want to change; `sampler` orders; `host_batch` pads; `augment` makes changed copies of texts to train on;
+//! `cleaning` reads texts without what they are to be rid of; `findings` seeks what may be wrong with rows. What a row is to
+//! a task, and its tokens, are in `task`.
 
 mod added_columns;
 mod advice;
@@ -27,6 +28,7 @@ mod rows;
 mod sampler;
 mod sharing;
 mod split;
+mod test_labels;
 mod time;
 mod trained_columns;
 
@@ -63,7 +65,10 @@ pub use rows::{
     BadCell, ChooseColumns, DataFiles, NO_VALIDATION_ROWS, ParseTable, ReadRow, ReadRows, ReadSummary, RowFormat,
     RowReader, SourceRow, UsedColumn, read_rows, share_out, share_out_groups, take_filled,
 };
+pub(crate) use rows::{BadRows, in_file_of};
 pub use sampler::{BatchSampler, SamplerState, rows_an_epoch};
 pub use sharing::{FOLD_NOTE, RowKeys};
+pub(crate) use split::note_on_parts;
 pub use split::{Split, grouped_folds, grouped_split, split_by_time, stratified_folds, stratified_split};
+pub(crate) use test_labels::{LabelMarks, leave_out_test, why_unlabeled};
 pub use trained_columns::{TrainedRead, read_as_trained};

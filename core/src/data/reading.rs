@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::parse::{DecodedText, Row, Table};
 use crate::config::Encoding;
+use crate::words::shorten;
 
 /// Rows of the preview.
 pub(super) const MAX_ROWS: usize = 5;
@@ -61,24 +62,17 @@ impl TablePreview {
 
 fn preview_cell(table: &Table, row: &Row, column: usize, cell: &str) -> String {
     if !row.nested.contains(&column) {
-        return shorten(cell);
+        return shorten(cell, MAX_CELL);
     }
     // Of a key that comes twice the last value counts.
     let kept = table.nested.iter().rfind(|value| value.row == row.number && value.column == column);
-    kept.map_or_else(|| shorten(&on_one_line(cell)), |value| shorten(&value.json))
+    kept.map_or_else(|| shorten(&on_one_line(cell), MAX_CELL), |value| shorten(&value.json, MAX_CELL))
 }
 
 /// The start of a JSON value, longer than a cell of the preview, without its line breaks.
 pub(super) fn on_one_line(json: &str) -> String {
     let start = json.char_indices().nth(4 * MAX_CELL).map_or(json, |(end, _)| &json[..end]);
     start.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn shorten(text: &str) -> String {
-    match text.char_indices().nth(MAX_CELL) {
-        Some((end, _)) => [&text[..end], "…"].concat(),
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -9,14 +9,20 @@ use std::collections::HashMap;
 
 use super::advice::Advice;
 use super::cleaning::clean_table;
+use super::columns::index_of;
 use super::edits::{Move, apply_edits};
 use super::error::DataError;
 use super::image_cells::note_images;
-use super::parse::{BadRow, Format, Row, Table};
+use super::parse::{BadRow, Format, LABEL_NAMES, Row, Table, name_rank};
 use super::reading::FileReading;
-use super::sharing::{HeldOut, KeyReader, Kinds, RowKeys};
+use super::sharing::{KeyReader, RowKeys};
 use super::split::note_on_parts;
-use crate::config::{ReadOptions, Split, SplitConfig};
+use super::test_labels::{self, LabelMarks};
+use crate::config::{ReadOptions, Split};
+
+mod shares;
+
+pub use shares::{share_out, share_out_groups};
 
 /// Bad rows that are kept with their reason, over all files.
 const MAX_LISTED: usize = 1000;
@@ -33,6 +39,21 @@ pub struct DataFiles {
     pub valid: Option<(String, Vec<u8>)>,
     /// The person's own test rows. With neither this nor `valid` they are split off the training rows.
     pub test: Option<(String, Vec<u8>)>,
+    /// The test file was found by its name beside the training rows, and nobody gave it: without labels, as public data sets have it,
+    /// it is left out instead of being refused.
+    pub is_test_by_name: bool,
+}
+
+impl DataFiles {
+    /// Name and bytes of the file of a split; `None` where the person gave none for it.
+    #[must_use]
+    pub fn file_of(&self, split: Split) -> Option<&(String, Vec<u8>)> {
+        match split {
+            Split::Train => Some(&self.train),
+            Split::Valid => self.valid.as_ref(),
+            Split::Test => self.test.as_ref(),
+        }
+    }
 }
 
 /// A column that is used.
@@ -187,8 +208,8 @@ pub fn read_rows<T>(
     format: &mut RowFormat<'_, T>,
 ) -> Result<ReadRows<T>, DataError> {
     let (mut reader, train) = RowReader::begin(files, read, format)?;
-    let valid = reader.own_file("validation", format)?;
-    let test = reader.own_file("test", format)?;
+    let valid = reader.own_file(Split::Valid, format)?;
+    let test = reader.own_file(Split::Test, format)?;
     Ok(ReadRows { train, valid, test, summary: reader.summary })
 }
 
@@ -198,6 +219,8 @@ pub struct RowReader<'a> {
     files: &'a DataFiles,
     read: &'a ReadOptions,
     used: Vec<UsedColumn>,
+    /// What the files so far have in their columns of labels.
+    marks: LabelMarks,
     /// What there is to say so far.
     pub summary: ReadSummary,
 }
@@ -229,49 +252,84 @@ impl<'a> RowReader<'a> {
         };
         summary.warnings.extend(note_images(&table, &used));
         if files.valid.is_none() && files.test.is_none() {
-            summary.warnings.extend(note_on_parts(&table, |index| used.iter().any(|used| used.index == index)));
+            let is_used = |index: usize| used.iter().any(|used: &UsedColumn| used.index == index);
+            summary.warnings.extend(note_on_parts(&table, is_used, "give each part as a file of its own"));
         }
         let columns = columns_of_edits(read, &table);
-        apply_edits(&read.edits, Split::Train, &columns, &mut table).tell(&mut summary, "");
+        apply_edits(&read.edits, Split::Train, &columns, &mut table).tell(&mut summary, Split::Train);
         summary.notes.extend(clean_used(read, &used, &mut table));
         let keys = KeyReader::new(&table, &read.sharing, true)?;
-        let rows = take_rows((&mut table, keys), &used, "", format, &mut summary)?;
-        Ok((Self { files, read, used, summary }, rows))
+        let has_negative = test_labels::holds_negative(&table, &used);
+        let without_label = test_labels::rows_without_label(&table, &used);
+        let rows = take_rows((&mut table, keys), &used, Split::Train, format, &mut summary)?;
+        let marks = LabelMarks { has_negative, has_empty: test_labels::uses_one_of(&rows, &without_label) };
+        Ok((Self { files, read, used, marks, summary }, rows))
     }
 
-    /// Reads the person's own file of a role, `validation` or `test`, where there is one.
+    /// Reads the person's own file for validation or test, where there is one. A test file that was found by its name and has no labels is
+    /// left out, which is said.
     ///
     /// # Errors
-    /// See [`read_rows`].
+    /// See [`read_rows`]; of a test file without labels that a person gave [`DataError::NoTestLabels`].
     pub fn own_file<T>(
         &mut self,
-        role: &'static str,
+        split: Split,
         format: &mut RowFormat<'_, T>,
     ) -> Result<Option<Vec<SourceRow<T>>>, DataError> {
-        let file = if role == "validation" { &self.files.valid } else { &self.files.test };
-        let Some((name, bytes)) = file else { return Ok(None) };
-        let in_file = |source| in_own_file(role, name, source);
-        let (mut table, used) = self.read_like_training(name, bytes, format.parse).map_err(in_file)?;
+        debug_assert!(split != Split::Train, "the training file is read by `begin`");
+        let files = self.files;
+        let Some((name, bytes)) = files.file_of(split) else { return Ok(None) };
+        let in_file = |source| DataError::in_file(split, name, source);
+        let (mut table, used) = match self.read_like_training(name, bytes, format.parse) {
+            Err(DataError::MissingColumn { column, columns })
+                if split == Split::Test && self.lacks_labels_alone(&columns) =>
+            {
+                let reason = DataError::MissingColumn { column, columns }.to_string();
+                return test_labels::leave_out_test(files, reason, &mut self.summary).map(|()| None).map_err(in_file);
+            }
+            found => found.map_err(in_file)?,
+        };
         // Edits name columns as the training file does.
         let name_of = |used: &UsedColumn| self.summary.columns[used.index].clone();
         let mut columns = columns_of_edits(self.read, &table);
         columns.extend(self.used.iter().zip(&used).map(|(known, own)| (name_of(known), Some(own.index))));
-        let file = if role == "validation" { Split::Valid } else { Split::Test };
-        apply_edits(&self.read.edits, file, &columns, &mut table).tell(&mut self.summary, role);
+        apply_edits(&self.read.edits, split, &columns, &mut table).tell(&mut self.summary, split);
+        let unlabeled = (split == Split::Test).then(|| test_labels::why_unlabeled(&table, &used, self.marks)).flatten();
+        if let Some(reason) = unlabeled {
+            return test_labels::leave_out_test(files, reason, &mut self.summary).map(|()| None).map_err(in_file);
+        }
+        self.marks.has_negative |= test_labels::holds_negative(&table, &used);
         let note = clean_used(self.read, &used, &mut table);
-        self.summary.notes.extend(note.map(|note| format!("{role} file: {note}")));
+        self.summary.notes.extend(note.map(|note| in_file_of(split, note)));
         let keys = KeyReader::new(&table, &self.read.sharing, false).map_err(in_file)?;
-        take_rows((&mut table, keys), &used, role, format, &mut self.summary).map(Some).map_err(in_file)
+        take_rows((&mut table, keys), &used, split, format, &mut self.summary).map(Some).map_err(in_file)
     }
 
-    /// An error in a row of the person's own file of a role.
+    /// Whether a file with these columns lacks none of those of the training file but columns of labels; or, where nothing names the
+    /// columns, has fewer of them, as the test files of GLUE's CoLA. Where a column of its own is called as labels are, it may have them
+    /// under that name.
+    fn lacks_labels_alone(&self, columns: &[String]) -> bool {
+        let is_there = |used: &UsedColumn| index_of(columns, &self.summary.columns[used.index]).is_some();
+        let are_unnamed = self.summary.format == Some(Format::Csv) && !self.summary.has_header;
+        let has_labels = self.used.iter().any(|used| test_labels::is_learned(used.role));
+        let has_texts = self.used.iter().any(is_there)
+            && self.used.iter().all(|used| is_there(used) || test_labels::is_learned(used.role));
+        let is_own_label = |column: &String| {
+            name_rank(column, LABEL_NAMES).is_some() && index_of(&self.summary.columns, column).is_none()
+        };
+        has_labels
+            && !columns.iter().any(is_own_label)
+            && (has_texts || are_unnamed && columns.len() < self.summary.columns.len())
+    }
+
+    /// An error in a row of the person's own file for a split.
     #[must_use]
-    pub fn in_own_file(&self, role: &'static str, source: DataError) -> DataError {
-        let file = if role == "validation" { &self.files.valid } else { &self.files.test };
-        in_own_file(role, file.as_ref().map_or("", |(name, _)| name.as_str()), source)
+    pub fn in_own_file(&self, split: Split, source: DataError) -> DataError {
+        DataError::in_file(split, self.files.file_of(split).map_or("", |(name, _)| name.as_str()), source)
     }
 
-    /// Reads a file that has the columns of the training file: the same names, or the same order if there are none.
+    /// Reads a file that has the columns of the training file: the same names, case and outer spaces aside, or the same order if there
+    /// are none.
     fn read_like_training(
         &self,
         name: &str,
@@ -285,13 +343,14 @@ impl<'a> RowReader<'a> {
             read.has_header = Some(false);
         }
         let mut table = parse(name, bytes, &read)?;
-        let holds = |row: &Row, name: &String| row.cells.iter().any(|cell| cell.trim() == name);
-        let names_below = |row: &Row| !table.has_header && names.iter().all(|name| holds(row, name));
+        let names_below =
+            |row: &Row| !table.has_header && names.iter().all(|name| index_of(&row.cells, name).is_some());
         if read.has_header.is_none() && table.rows.first().is_some_and(names_below) {
             read.has_header = Some(true);
             table = parse(name, bytes, &read)?;
         }
-        let missing = |table: &Table| names.iter().find(|name| !table.columns.contains(name)).copied().cloned();
+        let missing =
+            |table: &Table| names.iter().find(|name| index_of(&table.columns, name).is_none()).copied().cloned();
         // Its header stands where it likes, or where that of the training file was named.
         if header_row.is_some()
             && missing(&table).is_some()
@@ -301,9 +360,8 @@ impl<'a> RowReader<'a> {
             table = other;
         }
         let Some(column) = missing(&table) else {
-            let index = |name: &String| table.columns.iter().position(|column| column == name);
             let find = |(used, name): (&UsedColumn, &String)| {
-                let index = index(name).expect("no column is missing");
+                let index = index_of(&table.columns, name).expect("no column is missing");
                 UsedColumn { role: used.role, index }
             };
             let used = self.used.iter().zip(names).map(find).collect();
@@ -324,28 +382,81 @@ fn clean_used(read: &ReadOptions, used: &[UsedColumn], table: &mut Table) -> Opt
 /// Where each column is that edits name, if the file has it: also one that only goes with those that are chosen, such as that of where
 /// an answer begins.
 fn columns_of_edits(read: &ReadOptions, table: &Table) -> HashMap<String, Option<usize>> {
-    let place = |name: &str| table.columns.iter().position(|column| column == name);
-    read.edits.columns().map(|name| (name.to_owned(), place(name))).collect()
+    read.edits.columns().map(|name| (name.to_owned(), index_of(&table.columns, name))).collect()
 }
 
-fn in_own_file(role: &'static str, name: &str, source: DataError) -> DataError {
-    DataError::InFile { role, name: name.to_owned(), source: Box::new(source) }
+/// A sentence about the file of a split, which names the file: `test file: 2 rows are left out`. Of the training file, which
+/// needs no name, the sentence as it is.
+pub(crate) fn in_file_of(split: Split, sentence: String) -> String {
+    match split {
+        Split::Train => sentence,
+        Split::Valid | Split::Test => format!("{} file: {sentence}", split.words()),
+    }
 }
 
-/// Moves the rows that can be used out of a table; notes the others. `role` is empty for the training file.
+/// The rows of a file that can't be used, as they are met.
+#[derive(Debug, Default)]
+pub(crate) struct BadRows {
+    /// The first of them.
+    listed: Vec<BadRow>,
+    /// All of them.
+    num: usize,
+    /// Of these the rows in which only the label is empty.
+    num_unlabeled: usize,
+}
+
+impl BadRows {
+    /// Starts with the rows that parsing could not read, which are taken out of the table.
+    pub(crate) fn of(table: &mut Table) -> Self {
+        Self { listed: std::mem::take(&mut table.bad_rows), num: table.num_bad_rows, num_unlabeled: 0 }
+    }
+
+    /// Notes a row that can't be used.
+    pub(crate) fn note(&mut self, row: usize, wrong: BadCell, summary: &mut ReadSummary) {
+        summary.num_empty += usize::from(!matches!(wrong, BadCell::Other(_)));
+        self.num_unlabeled += usize::from(matches!(wrong, BadCell::Unlabeled(_)));
+        self.num += 1;
+        if self.listed.len() < MAX_LISTED {
+            self.listed.push(BadRow { row, reason: wrong.into_reason() });
+        }
+    }
+
+    /// Counts the rows of the file of a split, of which `num_good` can be used, and lists the bad ones in their order.
+    ///
+    /// # Errors
+    /// When no row can be used. Rows to train on that only lack their labels can get them: the task says what it makes of a file
+    /// without others.
+    pub(crate) fn close(mut self, num_good: usize, split: Split, summary: &mut ReadSummary) -> Result<(), DataError> {
+        self.listed.sort_by_key(|bad| bad.row);
+        if split == Split::Train {
+            summary.num_unlabeled = self.num_unlabeled;
+        }
+        summary.num_rows += num_good + self.num;
+        summary.num_bad_rows += self.num;
+        if num_good == 0 && !(split == Split::Train && self.num_unlabeled > 0) {
+            let first = self.listed.into_iter().next();
+            let (row, reason) = first.map_or((0, "there are no rows".into()), |bad| (bad.row, bad.reason));
+            return Err(DataError::NothingUsable { num_rows: self.num, row, reason });
+        }
+        let room = MAX_LISTED.saturating_sub(summary.bad_rows.len());
+        let listed = self.listed.into_iter().take(room);
+        summary.bad_rows.extend(listed.map(|bad| BadRow { row: bad.row, reason: in_file_of(split, bad.reason) }));
+        Ok(())
+    }
+}
+
+/// Moves the rows that can be used out of a table; notes the others. `split` is the one whose file the table is.
 fn take_rows<T>(
     (table, mut keys): (&mut Table, KeyReader),
     used: &[UsedColumn],
-    role: &str,
+    split: Split,
     format: &mut RowFormat<'_, T>,
     summary: &mut ReadSummary,
 ) -> Result<Vec<SourceRow<T>>, DataError> {
-    let with_role = |reason: String| if role.is_empty() { reason } else { format!("{role} file: {reason}") };
-    summary.warnings.extend(std::mem::take(&mut table.notes).into_iter().map(with_role));
+    let in_file = |sentence: String| in_file_of(split, sentence);
+    summary.warnings.extend(std::mem::take(&mut table.notes).into_iter().map(in_file));
     let mut rows = Vec::with_capacity(table.rows.len());
-    let mut bad = std::mem::take(&mut table.bad_rows);
-    let mut num_bad = table.num_bad_rows;
-    let mut num_unlabeled = 0;
+    let mut bad = BadRows::of(table);
     for mut row in std::mem::take(&mut table.rows) {
         let found = keys.look_at(&row, used, &table.columns).map_err(BadCell::Other);
         let read = found.and_then(|found| Ok((found, (format.read_row)(&mut row, used, &table.columns)?)));
@@ -355,112 +466,17 @@ fn take_rows<T>(
                     rows.push(SourceRow { row: row.number, value });
                 }
             }
-            Err(wrong) => {
-                summary.num_empty += usize::from(!matches!(wrong, BadCell::Other(_)));
-                num_unlabeled += usize::from(matches!(wrong, BadCell::Unlabeled(_)));
-                num_bad += 1;
-                if bad.len() < MAX_LISTED {
-                    bad.push(BadRow { row: row.number, reason: wrong.into_reason() });
-                }
-            }
+            Err(wrong) => bad.note(row.number, wrong, summary),
         }
     }
-    bad.sort_by_key(|bad| bad.row);
     let (keys, num_repeats, note) = keys.finish();
-    summary.notes.extend(note.map(with_role));
-    if role.is_empty() {
-        (summary.keys, summary.num_unlabeled) = (keys, num_unlabeled);
+    summary.notes.extend(note.map(in_file));
+    if split == Split::Train {
+        summary.keys = keys;
     }
-    summary.num_rows += rows.len() + num_repeats + num_bad;
-    summary.num_bad_rows += num_bad;
-    // Rows that only lack their labels can get them: the task says what it makes of a file without others.
-    if rows.is_empty() && !(role.is_empty() && num_unlabeled > 0) {
-        let first = bad.into_iter().next();
-        let (row, reason) = first.map_or((0, "there are no rows".into()), |bad| (bad.row, bad.reason));
-        return Err(DataError::NothingUsable { num_rows: num_bad, row, reason });
-    }
-    let room = MAX_LISTED.saturating_sub(summary.bad_rows.len());
-    let listed = bad.into_iter().take(room).map(|bad| BadRow { row: bad.row, reason: with_role(bad.reason) });
-    summary.bad_rows.extend(listed);
+    // A row that repeats another is a good one, too.
+    bad.close(rows.len() + num_repeats, split, summary)?;
     Ok(rows)
-}
-
-/// Shares rows out over training, validation and test, each in file order. `classes` has a number for every training row,
-/// and rows of one number are kept in proportion (all 0 where there is nothing to keep).
-///
-/// The person's own validation and test files are taken as they are. What is missing is split off the training rows:
-/// validation always, test only if there is no validation file either (who brings one has split already).
-///
-/// Who trains on the rows says [`NO_VALIDATION_ROWS`] where the second split is empty.
-#[must_use]
-pub fn share_out<T>(
-    rows: ReadRows<T>,
-    classes: &[usize],
-    split: &SplitConfig,
-    seed: u64,
-) -> ([Vec<SourceRow<T>>; 3], ReadSummary) {
-    share_out_kinds(rows, &Kinds::Classes(classes), split, seed)
-}
-
-/// [`share_out`], but rows of one group stay together: `groups` has a number for every training row.
-#[must_use]
-pub fn share_out_groups<T>(
-    rows: ReadRows<T>,
-    groups: &[usize],
-    split: &SplitConfig,
-    seed: u64,
-) -> ([Vec<SourceRow<T>>; 3], ReadSummary) {
-    share_out_kinds(rows, &Kinds::Groups(groups), split, seed)
-}
-
-/// As [`share_out`] and [`share_out_groups`], unless the rows were asked to be shared out by a column or in folds.
-fn share_out_kinds<T>(
-    mut rows: ReadRows<T>,
-    kinds: &Kinds<'_>,
-    split: &SplitConfig,
-    seed: u64,
-) -> ([Vec<SourceRow<T>>; 3], ReadSummary) {
-    let numbers: Vec<usize> = rows.train.iter().map(|row| row.row).collect();
-    let fractions = missing_fractions(&rows, split);
-    let held = rows.summary.keys.hold_out(&numbers, kinds, &fractions, seed, rows.valid.is_none());
-    let HeldOut { valid, test, notes } = held;
-    rows.summary.notes.extend(notes);
-    distribute(rows, valid, test)
-}
-
-/// The shares that are split off the training rows.
-fn missing_fractions<T>(rows: &ReadRows<T>, split: &SplitConfig) -> SplitConfig {
-    SplitConfig {
-        valid_fraction: if rows.valid.is_some() { 0.0 } else { split.valid_fraction },
-        test_fraction: if rows.valid.is_some() || rows.test.is_some() { 0.0 } else { split.test_fraction },
-    }
-}
-
-/// Moves the training rows at these indices, each ascending, to validation and test; and every row that a person moved to where
-/// it belongs, whatever file it stands in.
-fn distribute<T>(rows: ReadRows<T>, valid: Vec<usize>, test: Vec<usize>) -> ([Vec<SourceRow<T>>; 3], ReadSummary) {
-    let moved: HashMap<(Split, usize), Split> =
-        rows.summary.moves.iter().map(|one| ((one.file, one.row), one.split)).collect();
-    let mut splits = [Vec::new(), Vec::with_capacity(valid.len()), Vec::with_capacity(test.len())];
-    let mut put = |file: Split, drawn: Split, row: SourceRow<T>| {
-        let split = moved.get(&(file, row.row)).copied().unwrap_or(drawn);
-        splits[split.index()].push(row);
-    };
-    let (mut valid, mut test) = (valid.into_iter().peekable(), test.into_iter().peekable());
-    for (index, row) in rows.train.into_iter().enumerate() {
-        let drawn = if valid.next_if_eq(&index).is_some() {
-            Split::Valid
-        } else if test.next_if_eq(&index).is_some() {
-            Split::Test
-        } else {
-            Split::Train
-        };
-        put(Split::Train, drawn, row);
-    }
-    for (file, own) in [(Split::Valid, rows.valid), (Split::Test, rows.test)] {
-        own.into_iter().flatten().for_each(|row| put(file, file, row));
-    }
-    (splits, rows.summary)
 }
 
 #[cfg(test)]

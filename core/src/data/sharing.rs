@@ -10,8 +10,8 @@ use super::parse::{Row, Table};
 use super::rows::UsedColumn;
 use super::split::{grouped_folds, grouped_split, split_by_time, stratified_folds, stratified_split};
 use super::time::parse_time;
-use crate::config::{Fold, RowSharing, SplitConfig};
-use crate::words::plural;
+use crate::config::{Fold, RowSharing, Split, SplitConfig};
+use crate::words::{plural, shorten};
 
 /// Longest cell that a reason repeats, in characters.
 const MAX_SHOWN: usize = 40;
@@ -107,7 +107,8 @@ impl RowKeys {
         let mut notes = Vec::new();
         let held: HashSet<usize> = valid.iter().chain(test).copied().collect();
         let train: Vec<usize> = (0..rows.len()).filter(|index| !held.contains(index)).collect();
-        let splits = [("training", train.as_slice()), ("validation", valid), ("test", test)];
+        let splits = [(Split::Train, train.as_slice()), (Split::Valid, valid), (Split::Test, test)]
+            .map(|(split, indices)| (split.words(), indices));
         if let (Some(column), Kinds::Groups(groups)) = (&self.sharing.group_column, kinds) {
             let count = |indices: &[usize]| indices.iter().map(|&index| groups[index]).collect::<HashSet<_>>().len();
             let counts = splits.map(|(name, indices)| format!("{} in {name}", count(indices)));
@@ -232,7 +233,7 @@ impl KeyReader {
     }
 
     fn time_of(&self, text: String, column: &str) -> Result<(f64, bool, String), String> {
-        let shown: String = text.chars().take(MAX_SHOWN).collect();
+        let shown = shorten(&text, MAX_SHOWN);
         let Some((order, is_date)) = parse_time(&text) else {
             return Err(format!(
                 "the time {shown:?} is neither a number nor a date such as 2024-05-31 or 2024-05-31T18:30:00 (column {column:?})"

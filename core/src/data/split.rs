@@ -1,6 +1,6 @@
 //! Rows to training, validation and test: seeded, and with every class in its share.
 
-use super::error::shorten;
+use super::error::quote_name;
 use super::parse::Table;
 use super::random::{generator, shuffle};
 pub use crate::config::Split;
@@ -11,8 +11,9 @@ const PART_COLUMNS: [&str; 4] = ["split", "partition", "subset", "fold"];
 const PARTS: [&str; 10] =
     ["train", "training", "valid", "validation", "val", "dev", "eval", "evaluation", "test", "testing"];
 
-/// Says that a column with the parts of the data is not read, where there is one: its test rows would be trained on.
-pub(super) fn note_on_parts(table: &Table, is_used: impl Fn(usize) -> bool) -> Option<String> {
+/// Says that a column with the parts of the data is not read, where there is one: its test rows would be trained on. `remedy` is what
+/// helps.
+pub(crate) fn note_on_parts(table: &Table, is_used: impl Fn(usize) -> bool, remedy: &str) -> Option<String> {
     let is_named = |name: &str| PART_COLUMNS.contains(&name.trim().to_lowercase().as_str());
     let mut unused = (0..table.columns.len()).filter(|&index| !is_used(index));
     let index = unused.find(|&index| is_named(&table.columns[index]))?;
@@ -27,8 +28,8 @@ pub(super) fn note_on_parts(table: &Table, is_used: impl Fn(usize) -> bool) -> O
     let names: Vec<String> = parts.into_iter().collect();
     (names.len() > 1).then(|| {
         format!(
-            "column {} says which part a row belongs to ({}), and is not read: give each part as a file of its own",
-            shorten(&table.columns[index]),
+            "column {} says which part a row belongs to ({}), and is not read: {remedy}",
+            quote_name(&table.columns[index]),
             names.join(", ")
         )
     })

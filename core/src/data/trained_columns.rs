@@ -126,11 +126,15 @@ pub fn read_as_trained(name: &str, bytes: &[u8], asked: &ReadOptions, trained: &
         return TrainedRead { read: with_columns, ..TrainedRead::default() };
     }
     let sought: Vec<String> = TEXT_COLUMNS.iter().filter_map(|column| column(&mut with_columns).clone()).collect();
+    let mut own_header = asked.has_header;
     for layout in [&with_layout, &asked] {
         let Some((columns, has_header)) = columns_of(name, bytes, layout, &sought, labels.first()) else {
             continue;
         };
         let has = |name: &String| index_of(&columns, name).is_some();
+        if *layout == asked {
+            own_header = has_header;
+        }
         if !sought.iter().all(has) {
             continue;
         }
@@ -146,7 +150,8 @@ pub fn read_as_trained(name: &str, bytes: &[u8], asked: &ReadOptions, trained: &
         }
         return TrainedRead { read, missing: Vec::new(), missing_label };
     }
-    TrainedRead { read: asked, missing, missing_label: labels.into_iter().next() }
+    let read = ReadOptions { has_header: own_header, ..asked };
+    TrainedRead { read, missing, missing_label: labels.into_iter().next() }
 }
 
 /// Whether a file's own encoding is a guess, and it can be read in this one.
@@ -155,7 +160,7 @@ fn could_be(bytes: &[u8], encoding: Encoding) -> bool {
 }
 
 /// Names of the file's columns, and whether the first row is to be taken for them: a header of unknown words is one
-/// where it holds the columns that are looked for. `None` where the file can't be read so.
+/// where it holds the columns that are looked for, or one of them that does not come back below. `None` where the file can't be read so.
 fn columns_of(
     name: &str,
     bytes: &[u8],
@@ -174,10 +179,18 @@ fn columns_of(
         if sought.is_empty() { label.is_some_and(has) } else { sought.iter().all(has) }
     };
     let may_be_header = format == Format::Csv && !has_header && layout.has_header.is_none();
+    let names = || sought.iter().chain(label);
+    let rows_below = rows.get(1..).unwrap_or_default();
+    // A number is a value, whatever a column is called.
+    let is_name = |(index, cell): (usize, &String)| {
+        names().any(|name| index_of(std::slice::from_ref(cell), name).is_some())
+            && cell.trim().parse::<f64>().is_err()
+            && !rows_below.iter().any(|row| row.cells[index] == *cell)
+    };
     if may_be_header
-        && rows.first().is_some_and(|row| holds(&row.cells))
+        && rows.first().is_some_and(|row| holds(&row.cells) || row.cells.iter().enumerate().any(is_name))
         && let Some(table) = parse_with(Some(true))
-        && holds(&table.columns)
+        && names().any(|name| index_of(&table.columns, name).is_some())
     {
         return Some((table.columns, Some(true)));
     }
@@ -262,6 +275,15 @@ mod tests {
         assert_eq!((found.read.text_column.as_deref(), found.missing), (Some("satz"), Vec::new()));
         let table = parse("x.csv", b"satz,urteil\nes geht,gut\nnein,schlecht\n", &found.read).expect("a table");
         assert_eq!(table.columns, ["satz", "urteil"]);
+    }
+
+    #[test]
+    fn one_of_the_trained_columns_shows_a_header() {
+        let trained = ReadOptions { text_pair_column: Some("frage".into()), ..trained("satz", "urteil") };
+        let found = read("satz,note\nes geht,gut\nnein,schlecht\n", &ReadOptions::default(), &trained);
+        assert_eq!((found.read.has_header, found.missing.len()), (Some(true), 2), "one lacks, and it is a header");
+        let found = read("satz,es geht\nwort,nein\nsatz,naja\n", &ReadOptions::default(), &trained);
+        assert_eq!(found.read.has_header, None, "it comes back: a value");
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct SamplingConfig {
     pub top_k: u32,
     /// Only the likeliest ids that together reach `top_p` are drawn from; above 0, and 1 is off.
     pub top_p: f64,
+    /// Only ids at least `min_p` times as likely as the likeliest are drawn from; from 0, which is off, to 1.
+    pub min_p: f64,
     /// What came before gets less likely above 1 and more likely below; 1 is off
     /// (<https://arxiv.org/abs/1909.05858>).
     pub repetition_penalty: f64,
@@ -71,6 +73,7 @@ impl Default for SamplingConfig {
             temperature: 1.0,
             top_k: 50,
             top_p: 1.0,
+            min_p: 0.0,
             repetition_penalty: 1.0,
             no_repeat_ngram_size: 0,
             num_beams: 1,
@@ -114,6 +117,9 @@ impl SamplingConfig {
         if !(self.top_p > 0.0 && self.top_p <= 1.0) {
             problem("top_p", format!("{} is not a number above 0 and at most 1 (1 is off)", self.top_p));
         }
+        if !(0.0..=1.0).contains(&self.min_p) {
+            problem("min_p", format!("{} is not a number from 0 (off) to 1", self.min_p));
+        }
         if !(self.repetition_penalty.is_finite() && self.repetition_penalty > 0.0) {
             problem("repetition_penalty", format!("{} is not a number above 0 (1 is off)", self.repetition_penalty));
         }
@@ -139,8 +145,9 @@ impl SamplingConfig {
         let mut how = if self.num_beams > 1 {
             format!("with {} beams (length_penalty {})", self.num_beams, self.length_penalty)
         } else if self.do_sample {
-            let Self { temperature, top_k, top_p, seed, .. } = self;
-            format!("drawing tokens (temperature {temperature}, top_k {top_k}, top_p {top_p}, seed {seed})")
+            let Self { temperature, top_k, top_p, min_p, seed, .. } = self;
+            let min_p = if *min_p > 0.0 { format!(", min_p {min_p}") } else { String::new() };
+            format!("drawing tokens (temperature {temperature}, top_k {top_k}, top_p {top_p}{min_p}, seed {seed})")
         } else {
             "always taking the likeliest token".to_owned()
         };
@@ -253,6 +260,7 @@ mod tests {
         let config = SamplingConfig {
             temperature: 0.0,
             top_p: f64::NAN,
+            min_p: f64::NAN,
             repetition_penalty: -1.0,
             num_beams: 0,
             length_penalty: f64::INFINITY,
@@ -261,8 +269,8 @@ mod tests {
             ..SamplingConfig::default()
         };
         let fields: Vec<_> = problems(&config).into_iter().map(|(field, _)| field).collect();
-        let expected = ["temperature", "top_p", "repetition_penalty", "num_beams", "length_penalty", "max_new_tokens"];
-        assert_eq!(fields, [&expected[..], &["stop"]].concat());
+        let expected = ["temperature", "top_p", "min_p", "repetition_penalty", "num_beams", "length_penalty"];
+        assert_eq!(fields, [&expected[..], &["max_new_tokens", "stop"]].concat());
         let alone: Vec<_> = config.check_values().expect_err("the same").into_iter().map(|one| one.field).collect();
         assert_eq!(alone, fields, "each is wrong by itself");
         assert_eq!(SamplingConfig::default().check(), Ok(()));
@@ -300,6 +308,8 @@ mod tests {
         assert_eq!(greedy.describe(), said);
         let drawn = SamplingConfig { do_sample: true, temperature: 0.7, ..SamplingConfig::default() };
         assert_eq!(drawn.describe(), "drawing tokens (temperature 0.7, top_k 50, top_p 1, seed 0), 64 tokens at most");
+        let drawn = SamplingConfig { min_p: 0.1, ..drawn };
+        assert!(drawn.describe().contains("top_p 1, min_p 0.1, seed 0"), "{}", drawn.describe());
         let beams = SamplingConfig { num_beams: 4, no_repeat_ngram_size: 3, ..SamplingConfig::default() };
         let said = "with 4 beams (length_penalty 1), no_repeat_ngram_size 3, 64 tokens at most";
         assert_eq!(beams.describe(), said);

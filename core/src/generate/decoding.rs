@@ -70,6 +70,8 @@ pub struct Generation<'a> {
     ids: Vec<u32>,
     prompt_len: usize,
     max_len: usize,
+    /// The settings allow more tokens than the model's window holds.
+    is_cut: bool,
     /// What the model reads next, of each text that runs on: `[rows, seq]`.
     unread: Vec<u32>,
     /// Texts that run on: one, or with beams as many as they are.
@@ -111,11 +113,12 @@ impl<'a> Generation<'a> {
         }
         let (model, prompt) = NextTokenModel::new(model, prompt, device).ok_or(GenerateError::NoHead)?;
         let prompt_len = prompt.len();
-        let max_len = max_tokens.min(match config.max_length {
+        let wanted_len = match config.max_length {
             0 => prompt_len + config.max_new_tokens as usize,
             max_length if max_length as usize > prompt_len => max_length as usize,
             max_length => return Err(GenerateError::NoRoom { tokens: prompt_len, max_length }),
-        });
+        };
+        let max_len = max_tokens.min(wanted_len);
         let search = if config.num_beams > 1 {
             let search = BeamSearch::new(config, &prompt, eos_token_ids, max_len - prompt_len);
             Search::Beams(Box::new(search.map_err(GenerateError::Config)?))
@@ -132,6 +135,7 @@ impl<'a> Generation<'a> {
             ids: prompt,
             prompt_len,
             max_len,
+            is_cut: wanted_len > max_tokens,
             rows: 1,
             is_over: false,
             is_complete: false,
@@ -189,6 +193,12 @@ impl<'a> Generation<'a> {
             Search::Tokens(_) => &[],
             Search::Beams(search) => search.finished(),
         }
+    }
+
+    /// Whether the text ended because the model's window is full, where the settings would have let it go on.
+    #[must_use]
+    pub fn fills_window(&self) -> bool {
+        self.is_cut && self.is_over && !self.is_complete
     }
 
     /// Why there are no further tokens.
@@ -272,6 +282,12 @@ impl<'a> TextGeneration<'a> {
     #[must_use]
     pub fn num_tokens(&self) -> usize {
         self.num_tokens
+    }
+
+    /// Whether the text ended because the model's window is full, where the settings would have let it go on.
+    #[must_use]
+    pub fn fills_window(&self) -> bool {
+        !self.is_stopped && self.tokens.fills_window()
     }
 
     /// Why the text ended.

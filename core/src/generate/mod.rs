@@ -23,11 +23,11 @@ pub use config::{EarlyStopping, SamplingConfig};
 #[cfg(feature = "engine")]
 pub use decoding::{FinishReason, FinishedText, GenerateError, Generation, TextGeneration};
 pub use filter::{FilterCounts, OutputFilters};
-pub use own_config::adopt_generation_config;
+pub use own_config::{adopt_generation_config, generation_file};
 #[cfg(feature = "engine")]
 pub use prompt::{PromptRoom, encode_to_fit};
 pub use sampling::{
-    Sampler, SamplingError, argmax, forbid_repeated_ngrams, keep_top_k, keep_top_p, penalize_repetition,
+    Sampler, SamplingError, argmax, forbid_repeated_ngrams, keep_min_p, keep_top_k, keep_top_p, penalize_repetition,
     scale_by_temperature, softmax,
 };
 pub use stop::StopDetector;

@@ -1,4 +1,5 @@
-//! What a model's own `generation_config.json` says of how it writes: `transformers` follows it wherever nothing else is typed.
+//! What a model's own `generation_config.json` says of how it writes: `transformers` follows it wherever nothing else is typed. Where
+//! there is none, the same settings count in `config.json`, where they stood until 2022.
 //!
 //! In: the settings that were typed, and the file. Out: the settings with the file's in the gaps, and a sentence on each thing that
 //! counts, or that is not followed.
@@ -6,7 +7,8 @@
 use serde_json::{Map, Value};
 
 use super::{EarlyStopping, SamplingConfig, TokenRules};
-use crate::hub::GENERATION_CONFIG;
+use crate::folder::Folder;
+use crate::hub::{CONFIG, GENERATION_CONFIG};
 
 /// Settings that change the text and that are not followed, wherever they are given and no zero or empty list.
 const NOT_FOLLOWED: [&str; 6] = [
@@ -21,8 +23,8 @@ const NOT_FOLLOWED: [&str; 6] = [
 /// Factors and counts that are not followed; 1 changes nothing.
 const SCALES_NOT_FOLLOWED: [&str; 3] = ["encoder_repetition_penalty", "guidance_scale", "num_beam_groups"];
 
-/// Settings that are not followed and that count only where tokens are drawn.
-const DRAWS_NOT_FOLLOWED: [&str; 4] = ["min_p", "typical_p", "epsilon_cutoff", "eta_cutoff"];
+/// Settings that are not followed and that count only where tokens are drawn; 1 changes nothing.
+const DRAWS_NOT_FOLLOWED: [&str; 3] = ["typical_p", "epsilon_cutoff", "eta_cutoff"];
 
 /// `max_length` of a file that nobody wrote it into: `transformers` saves it with all its defaults.
 const DEFAULT_MAX_LENGTH: u32 = 20;
@@ -30,9 +32,16 @@ const DEFAULT_MAX_LENGTH: u32 = 20;
 /// Settings that say how beams are searched: who types one wants the beams that the file has.
 const OF_BEAMS: [&str; 2] = ["length_penalty", "early_stopping"];
 
-/// Takes what was not typed from the file; says what was taken, and what of it is not followed. A file that can't be read, or whose
-/// settings do not go with the others, changes nothing, and that is said. Whether the settings go together, and each has an effect, is
-/// checked after this: those that were typed may be meant for the file's beams.
+/// The file of a model folder that says how the model writes: `generation_config.json`, or `config.json` where there is none.
+#[must_use]
+pub fn generation_file(folder: &Folder) -> Option<&[u8]> {
+    folder.get(GENERATION_CONFIG).or_else(|| folder.get(CONFIG))
+}
+
+/// Takes what was not typed from the file (see [`generation_file`]); says what was taken, and what of it is not followed. Of a
+/// `config.json`, which is told by its `model_type`, only what a `generation_config.json` may hold is read. A file that can't be read,
+/// or whose settings do not go with the others, changes nothing, and that is said. Whether the settings go together, and each has an
+/// effect, is checked after this: those that were typed may be meant for the file's beams.
 pub fn adopt_generation_config(
     sampling: &mut SamplingConfig,
     json: &[u8],
@@ -45,6 +54,7 @@ pub fn adopt_generation_config(
             return vec![format!("{GENERATION_CONFIG} of the model can't be read, nothing is taken from it: {error}")];
         }
     };
+    let name = if file.contains_key("model_type") { CONFIG } else { GENERATION_CONFIG };
     let (own, taken) = fill_from(sampling, &file, &is_typed);
     let mut notes = Vec::new();
     // What was typed and has no effect with this file either is no fault of the file's, and is refused by who asked.
@@ -52,21 +62,21 @@ pub fn adopt_generation_config(
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let problems = problems.join("; ");
         return vec![format!(
-            "{GENERATION_CONFIG} has settings that can't be used together: none of them is taken ({problems})"
+            "{name} has settings for writing that can't be used together: none of them is taken ({problems})"
         )];
     }
     if !taken.is_empty() {
         let taken = taken.join(", ");
-        notes.push(format!("as generation_config.json of the model says: {taken} (what is typed goes before)"));
+        notes.push(format!("as {name} of the model says: {taken} (what is typed goes before)"));
     }
     let others = find_not_followed(&file, own.do_sample);
     if !others.is_empty() {
         let others = others.join(", ");
         notes.push(format!(
-            "generation_config.json also asks for {others}, which Hone does not follow: transformers may write another text"
+            "{name} also asks for {others}, which Hone does not follow: transformers may write another text"
         ));
     }
-    notes.extend(find_not_drawn(&file, &own, &is_typed));
+    notes.extend(find_not_drawn(&file, name, &own, &is_typed));
     *sampling = own;
     notes
 }
@@ -81,18 +91,22 @@ fn without_idle_beams(sampling: &SamplingConfig) -> SamplingConfig {
     SamplingConfig { length_penalty, early_stopping, ..sampling.clone() }
 }
 
-/// What of drawing the file asks for and does not get, because a search with beams draws nothing here.
-fn find_not_drawn(file: &Map<String, Value>, own: &SamplingConfig, is_typed: impl Fn(&str) -> bool) -> Option<String> {
+/// What of drawing the file of this name asks for and does not get, because a search with beams draws nothing here.
+fn find_not_drawn(
+    file: &Map<String, Value>,
+    name: &str,
+    own: &SamplingConfig,
+    is_typed: impl Fn(&str) -> bool,
+) -> Option<String> {
     let draws = file.get("do_sample").and_then(Value::as_bool) == Some(true) && !is_typed("do_sample");
     let beams = file.get("num_beams").and_then(Value::as_u64).filter(|&beams| beams > 1 && !is_typed("num_beams"));
     match (draws, own.do_sample, beams) {
-        (true, false, _) => Some(
-            "generation_config.json asks to draw tokens: a search with beams (num_beams) looks for the likeliest text and draws none"
-                .to_owned(),
-        ),
-        (_, true, Some(beams)) => Some(format!(
-            "generation_config.json asks for num_beams {beams}, which has no effect here while tokens are drawn"
+        (true, false, _) => Some(format!(
+            "{name} asks to draw tokens: a search with beams (num_beams) looks for the likeliest text and draws none"
         )),
+        (_, true, Some(beams)) => {
+            Some(format!("{name} asks for num_beams {beams}, which has no effect here while tokens are drawn"))
+        }
         _ => None,
     }
 }
@@ -164,6 +178,10 @@ fn fill_from(
         if let Some(p) = number("top_p").filter(|&p| p != own.top_p) {
             own.top_p = p;
             taken.push(format!("top_p {p}"));
+        }
+        if let Some(p) = number("min_p").filter(|&p| p != own.min_p) {
+            own.min_p = p;
+            taken.push(format!("min_p {p}"));
         }
     }
     own.rules = rules_of(file);
@@ -336,6 +354,37 @@ mod tests {
         let (_, notes) = adopt(&SamplingConfig::default(), json, &[]);
         let said = "asks for force_words_ids, encoder_repetition_penalty, which";
         assert!(notes.len() == 1 && notes[0].contains(said), "{notes:?}");
+        let json = r#"{"do_sample": true, "typical_p": 1.0, "epsilon_cutoff": 0.1, "eta_cutoff": 0.0}"#;
+        let (_, notes) = adopt(&SamplingConfig::default(), json, &[]);
+        assert!(notes.len() == 2 && notes[1].contains("asks for epsilon_cutoff, which"), "{notes:?}");
+    }
+
+    #[test]
+    fn min_p_is_followed_where_tokens_are_drawn() {
+        let plain = SamplingConfig::default();
+        let (own, notes) = adopt(&plain, r#"{"do_sample": true, "min_p": 1.0}"#, &[]);
+        assert_eq!(own, SamplingConfig { do_sample: true, min_p: 1.0, ..plain.clone() });
+        assert!(notes.len() == 1 && notes[0].contains("says: do_sample true, min_p 1 (what"), "{notes:?}");
+        assert_eq!(adopt(&plain, r#"{"min_p": 0.1}"#, &[]), (plain.clone(), Vec::new()), "nothing is drawn");
+        let (own, notes) = adopt(&plain, r#"{"do_sample": true, "min_p": 1.5}"#, &[]);
+        assert!(own == plain && notes[0].contains("none of them is taken (min_p: 1.5 is not"), "{notes:?}");
+    }
+
+    #[test]
+    fn config_json_counts_where_there_is_no_generation_config() {
+        let mut folder = Folder::new();
+        assert!(generation_file(&folder).is_none());
+        let config = r#"{"model_type": "gpt2", "vocab_size": 100, "n_layer": 2, "num_beams": 3, "temperature": 1.0, "top_k": 50,
+            "max_length": 20, "min_length": 0, "do_sample": false, "task_specific_params": {"a": {"do_sample": true}}}"#;
+        folder.insert(CONFIG, config);
+        let text =
+            |folder: &Folder| String::from_utf8(generation_file(folder).expect("a file").to_vec()).expect("text");
+        let plain = SamplingConfig::default();
+        let (own, notes) = adopt(&plain, &text(&folder), &[]);
+        assert_eq!(own, SamplingConfig { num_beams: 3, ..plain.clone() });
+        assert_eq!(notes, ["as config.json of the model says: num_beams 3 (what is typed goes before)"]);
+        folder.insert(GENERATION_CONFIG, r#"{"eos_token_id": 1}"#);
+        assert_eq!(adopt(&plain, &text(&folder), &[]), (plain, Vec::new()), "config.json does not count beside it");
     }
 
     #[test]

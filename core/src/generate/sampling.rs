@@ -1,8 +1,8 @@
 //! The next token from a row of logits, with the meaning of transformers' `GenerationConfig`.
 //!
 //! In: one row of logits and the ids before it. Out: an id. The order is that of `generate`: repetition penalty, then what
-//! would repeat an n-gram and what rules on tokens forbid is masked, then, when sampling, temperature, top-k, top-p, softmax
-//! and a draw from a seeded generator; else the highest logit. A logit of minus infinity is masked: its id is never chosen.
+//! would repeat an n-gram and what rules on tokens forbid is masked, then, when sampling, temperature, top-k, top-p, min-p,
+//! softmax and a draw from a seeded generator; else the highest logit. A logit of minus infinity is masked: its id is never chosen.
 //! Reference: transformers 5, `generation/logits_process.py`.
 
 use rand_chacha::ChaCha8Rng;
@@ -64,8 +64,8 @@ impl Sampler {
     /// When a logit is NaN or plus infinity, or when all are masked.
     pub fn next(&mut self, logits: &mut [f32], previous: &[u32]) -> Result<u32, SamplingError> {
         check_finite(logits)?;
-        let SamplingConfig { do_sample, temperature, top_k, top_p, repetition_penalty, no_repeat_ngram_size, .. } =
-            self.config;
+        let SamplingConfig { do_sample, temperature, top_k, top_p, min_p, .. } = self.config;
+        let SamplingConfig { repetition_penalty, no_repeat_ngram_size, .. } = self.config;
         penalize_repetition(logits, previous, repetition_penalty);
         forbid_repeated_ngrams(logits, previous, no_repeat_ngram_size);
         self.config.rules.apply(logits, previous, &self.bounds);
@@ -73,6 +73,7 @@ impl Sampler {
             scale_by_temperature(logits, temperature);
             keep_top_k(logits, top_k);
             keep_top_p(logits, top_p);
+            keep_min_p(logits, min_p);
         }
         let Some(highest) = argmax(logits) else {
             return Err(SamplingError::AllMasked { num_logits: logits.len() });
@@ -179,6 +180,18 @@ pub fn keep_top_p(logits: &mut [f32], top_p: f64) {
             logits[id] = f32::NEG_INFINITY;
         }
         likelier += probabilities[id];
+    }
+}
+
+/// Masks the ids that are less than `min_p` times as likely as the likeliest (<https://arxiv.org/abs/2407.01082>). 0 is off.
+pub fn keep_min_p(logits: &mut [f32], min_p: f64) {
+    if min_p <= 0.0 {
+        return;
+    }
+    let probabilities = softmax(logits);
+    let least = min_p * probabilities.iter().copied().fold(0.0, f64::max);
+    for (logit, _) in logits.iter_mut().zip(probabilities).filter(|(_, probability)| *probability < least) {
+        *logit = f32::NEG_INFINITY;
     }
 }
 
@@ -339,6 +352,33 @@ mod tests {
             keep_top_p(&mut logits, top_p);
             assert_eq!(masked(&logits), expected, "{top_p}");
         }
+    }
+
+    /// Softmax after TemperatureLogitsWarper and MinPLogitsWarper of transformers 5.24 over `ROW`.
+    #[test]
+    fn min_p_keeps_what_transformers_keeps() {
+        let none = 0.0;
+        #[rustfmt::skip]
+        let cases = [
+            ((1.0, 0.05), [none, 0.7521292, none, none, none, none, none, none, none, none, 0.2478709, none]),
+            ((2.5, 0.2), [
+                0.1379996, 0.4618549, none, none, none, none, none, none, 0.1038815, none, 0.296264, none,
+            ]),
+            ((1.0, 1.0), [none, 1.0, none, none, none, none, none, none, none, none, none, none]),
+        ];
+        for ((temperature, min_p), expected) in cases {
+            let mut logits = ROW;
+            scale_by_temperature(&mut logits, temperature);
+            keep_min_p(&mut logits, min_p);
+            for (found, expected) in softmax(&logits).into_iter().zip(expected) {
+                assert!((found - expected).abs() < TOLERANCE, "{found} is not {expected} with min_p {min_p}");
+            }
+        }
+        let mut logits = ROW;
+        keep_min_p(&mut logits, 0.0);
+        assert_eq!(logits, ROW, "0 is off");
+        let mut sampler = sampler(&SamplingConfig { temperature: 5.0, min_p: 1.0, ..sampling() });
+        assert!((0..50).all(|_| sampler.next(&mut ROW.clone(), &[]) == Ok(1)), "the likeliest alone is left");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The files of an adapter, as PEFT names them. In: names of files that somebody chose. Out: whether they are those of an adapter.
 
-use super::{INDEX, WEIGHTS};
+use super::{CONFIG, INDEX, WEIGHTS};
 use crate::config::JOB_FILE;
 
 /// An adapter's settings, as PEFT writes them.
@@ -10,7 +10,7 @@ pub const ADAPTER_CONFIG: &str = "adapter_config.json";
 pub const ADAPTER_WEIGHTS: &str = "adapter_model.safetensors";
 
 /// The files that are read of an adapter: the last two say its labels and how it was trained, and need not be there.
-pub const ADAPTER_FILES: [&str; 4] = [ADAPTER_CONFIG, ADAPTER_WEIGHTS, "config.json", JOB_FILE];
+pub const ADAPTER_FILES: [&str; 4] = [ADAPTER_CONFIG, ADAPTER_WEIGHTS, CONFIG, JOB_FILE];
 
 /// Whether files are those of an adapter, with no model beside it; each is given by its name or its path.
 #[must_use]

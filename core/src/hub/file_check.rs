@@ -17,6 +17,10 @@ pub const MAX_TEXT_BYTES: u64 = 64 << 20;
 /// Most bytes of one file of weights.
 pub const MAX_WEIGHT_BYTES: u64 = 64 << 30;
 
+/// How many of its first bytes are read of a file before [`head_length`] says how many more are needed: at least the eight that are the
+/// length of a safetensors header, and enough to tell what came in the place of a model's file.
+pub const HEAD_START_BYTES: u64 = 64;
+
 /// Most bytes of a safetensors header, as the format's own crate has it.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
@@ -45,15 +49,15 @@ pub fn max_bytes(name: &str) -> u64 {
     if is_weights(name) { MAX_WEIGHT_BYTES } else { MAX_TEXT_BYTES }
 }
 
-/// How many of its first bytes [`check_file`] needs to check a file whole. `start` holds the first eight or more, or
-/// the whole file if that is shorter.
+/// How many of its first bytes [`check_file`] needs to check a file whole. `start` holds the first eight or more
+/// ([`HEAD_START_BYTES`]), or the whole file if that is shorter.
 #[must_use]
 pub fn head_length(name: &str, start: &[u8], length: u64) -> u64 {
     match start.first_chunk::<8>() {
         Some(first) if is_weights(name) => {
             let header = u64::from_le_bytes(*first);
             // Where this is no header, its first bytes are enough to say what it is.
-            if header > MAX_HEADER_BYTES { length.min(64) } else { length.min(8 + header) }
+            if header > MAX_HEADER_BYTES { length.min(HEAD_START_BYTES) } else { length.min(8 + header) }
         }
         _ => length.min(max_bytes(name)),
     }
@@ -230,6 +234,22 @@ mod tests {
 
     fn refusal(name: &str, bytes: &[u8]) -> String {
         check_file(name, bytes, bytes.len() as u64).expect_err(name).to_string()
+    }
+
+    #[test]
+    fn the_start_of_a_file_says_how_long_its_head_is_and_what_it_is_instead() {
+        let start = |bytes: &[u8]| bytes[..bytes.len().min(HEAD_START_BYTES as usize)].to_vec();
+        let bytes = weights(300);
+        let length = bytes.len() as u64;
+        assert_eq!(head_length("model.safetensors", &start(&bytes), length), length - 300);
+        let page = format!("\u{feff}\r\n <!DOCTYPE html>\n<html>{}</html>", " ".repeat(1000));
+        let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 9\n", "0".repeat(64));
+        for (other, found) in [(page, "web page"), (pointer, "Git LFS")] {
+            let head = start(other.as_bytes());
+            assert!(head_length("model.safetensors", &head, other.len() as u64) <= head.len() as u64, "{found}");
+            let error = check_file("model.safetensors", &head, other.len() as u64).expect_err(found).to_string();
+            assert!(error.contains(found), "{error}");
+        }
     }
 
     #[test]

@@ -150,7 +150,9 @@ fn kind_of_other(bytes: &[u8]) -> Option<&'static str> {
         Some(Signature::WebPage) => "a web page; is the address right, and did the download need a log-in?",
         Some(Signature::Xml) => "XML",
         Some(Signature::Zip) => return None,
-        None if is_text(bytes) => "a text; a table of file names goes into a zip with its images",
+        None if is_text(bytes) => {
+            "a text or a table alone; give the folder that holds the table and its images, or a zip of it"
+        }
         None => "something else; pack folders of images as a zip",
     };
     Some(kind)
@@ -300,7 +302,7 @@ mod tests {
         for (bytes, kind) in [
             (&b"\x89PNG\r\n\x1a\n"[..], "an image; put"),
             (b"\x1F\x8B\x08\0", "an archive of another kind"),
-            (b"file_name,label\n1.png,a\n", "a text; a table of file names goes into a zip"),
+            (b"file_name,label\n1.png,a\n", "a text or a table alone; give the folder that holds the table"),
             (b"", "nothing, it is empty"),
             (b"\0\0\0\0\0\0", "something else"),
         ] {

@@ -297,9 +297,13 @@ impl Config {
 
     fn filter(&self) -> Result<Option<Filter>, ImageError> {
         let Some(value) = self.get("resample") else { return Ok(None) };
-        let filter = value.as_u64().and_then(Filter::from_number).ok_or_else(|| {
+        // transformers 5.24 computes every name as bilinear: of others than this one it is not known what was meant.
+        let is_bilinear = value.as_str() == Some("bilinear");
+        let found = value.as_u64().and_then(Filter::from_number).or(is_bilinear.then_some(Filter::Bilinear));
+        let filter = found.ok_or_else(|| {
             let known = "0 (nearest), 1 (Lanczos), 2 (bilinear), 3 (bicubic), 4 (box) or 5 (Hamming)";
-            setting("resample", format!("is {value}: write {known}"))
+            let names = if value.is_string() { "; transformers takes every name as bilinear" } else { "" };
+            setting("resample", format!("is {value}: write {known}{names}"))
         })?;
         Ok(Some(filter))
     }
@@ -314,11 +318,18 @@ impl Config {
         Ok(Some(factor))
     }
 
-    /// A number for each of red, green and blue.
+    /// A number for each of red, green and blue, or one for all.
     fn channels(&self, key: &str) -> Result<Option<[f32; 3]>, ImageError> {
         let Some(value) = self.get(key) else { return Ok(None) };
         let wrong = |problem: &str| setting(key, format!("is {value}: {problem}"));
-        let numbers = value.as_array().filter(|list| list.len() == 3).ok_or_else(|| wrong("write three numbers"))?;
+        let numbers = match value {
+            Value::Number(_) => [value; 3],
+            _ => {
+                let list = value.as_array().map(Vec::as_slice);
+                let Some([red, green, blue]) = list else { return Err(wrong("write three numbers, or one")) };
+                [red, green, blue]
+            }
+        };
         let mut found = [0.0; 3];
         for (into, number) in found.iter_mut().zip(numbers) {
             *into = number.as_f64().ok_or_else(|| wrong("write three numbers"))? as f32;
@@ -383,6 +394,13 @@ mod tests {
     }
 
     #[test]
+    fn one_number_is_that_of_all_channels_and_bilinear_may_be_named() {
+        let json = json!({"image_mean": 0.25, "image_std": 0.75, "resample": "bilinear"});
+        let read = read(&json, "dinov2").expect("usable");
+        assert_eq!((read.image_mean, read.image_std, read.resample), ([0.25; 3], [0.75; 3], Filter::Bilinear));
+    }
+
+    #[test]
     fn other_processors_are_refused_by_name() {
         for name in ["CLIPImageProcessor", "ConvNextImageProcessor", "ViTHybridImageProcessor", "ViT"] {
             refused(
@@ -398,7 +416,10 @@ mod tests {
     #[test]
     fn values_that_cannot_be_followed_are_refused_with_what_to_write() {
         refused(&json!({"resample": 6}), &["\"resample\" is 6", "3 (bicubic)"]);
-        refused(&json!({"resample": "bicubic"}), &["\"resample\" is \"bicubic\"", "3 (bicubic)"]);
+        refused(
+            &json!({"resample": "bicubic"}),
+            &["\"resample\" is \"bicubic\"", "3 (bicubic)", "every name as bilinear"],
+        );
         refused(&json!({"size": 0}), &["\"size\" is 0", "1 to 8,192"]);
         refused(&json!({"size": {"longest_edge": 5}}), &["\"size\"", "shortest_edge"]);
         refused(&json!({"size": {"height": 5}}), &["\"size\"", "height and width"]);
@@ -406,7 +427,9 @@ mod tests {
         refused(&json!({"do_resize": "yes"}), &["\"do_resize\"", "true or false"]);
         refused(&json!({"do_pad": true}), &["\"do_pad\" is true", "not known here"]);
         refused(&json!({"image_mean": [0.5]}), &["\"image_mean\"", "three numbers"]);
+        refused(&json!({"image_mean": {"red": 0.5}}), &["\"image_mean\"", "three numbers, or one"]);
         refused(&json!({"image_std": [0.5, 0, 0.5]}), &["\"image_std\"", "0 is not allowed"]);
+        refused(&json!({"image_std": 0}), &["\"image_std\"", "0 is not allowed"]);
         refused(&json!({"rescale_factor": "1/255"}), &["\"rescale_factor\"", "not a number"]);
         refused(&json!([1]), &["not a JSON object"]);
         assert!(

@@ -29,7 +29,7 @@ use crate::plan::Kernels;
 pub(crate) use adamw::{AdamWStep, GradientScale, adamw};
 pub use constructors::run_static_constructors;
 pub(crate) use dropout::dropout;
-pub use gelu::{gelu, gelu_tanh, relu, silu, tanh};
+pub use gelu::{gelu, gelu_tanh, mish, quick_gelu, relu, silu, tanh};
 #[cfg(feature = "gpu")]
 pub use gpu::{MatmulKernel, set_matmul_kernel};
 pub(crate) use layer_norm::layer_norm;

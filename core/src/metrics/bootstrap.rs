@@ -44,7 +44,8 @@ impl Resampler {
 }
 
 /// For each figure the interval of the middle 95 % of `num_resamples` draws out of `num_rows` rows. `figures` gets how often
-/// each row counts, and gives as many numbers each time. `None` where a figure is undefined in most draws, and without rows.
+/// each row counts, and gives as many numbers each time; one that is not finite is undefined. `None` where a figure is undefined in most
+/// draws, and without rows.
 pub(super) fn intervals(
     num_rows: usize,
     num_resamples: usize,
@@ -69,7 +70,10 @@ fn intervals_of(
     for _ in 0..num_resamples {
         resampler.draw(&mut times);
         let found = figures(&times);
-        drawn.iter_mut().zip(found).for_each(|(values, figure)| values.extend(figure));
+        drawn
+            .iter_mut()
+            .zip(found)
+            .for_each(|(values, figure)| values.extend(figure.filter(|value| value.is_finite())));
     }
     let interval = |mut values: Vec<f64>| {
         values.sort_by(f64::total_cmp);
@@ -116,13 +120,21 @@ mod tests {
         let share = |times: &[u32]| {
             let drawn: u32 = times.iter().sum();
             let hits: u32 = times.iter().take(30).sum();
-            vec![Some(f64::from(hits) / f64::from(drawn.max(1))), None, (times[0] > 0).then_some(1.0)]
+            let one = (times[0] > 0).then_some(1.0);
+            vec![
+                Some(f64::from(hits) / f64::from(drawn.max(1))),
+                None,
+                one,
+                one.or(Some(f64::INFINITY)),
+                Some(f64::NAN),
+            ]
         };
         let found = intervals(100, NUM_RESAMPLES, RESAMPLE_SEED, share);
         let [low, high] = found[0].expect("it is defined");
         // 1.96 standard errors of a share of 30 % of 100 rows are 9 %.
         assert!((0.19..0.23).contains(&low) && (0.37..0.41).contains(&high), "{low} to {high}");
         assert_eq!((found[1], found[2]), (None, Some([1.0, 1.0])));
+        assert_eq!((found[3], found[4]), (Some([1.0, 1.0]), None), "what is not finite is undefined");
         assert_eq!(intervals(0, 10, 1, |_| vec![Some(1.0)]), [None]);
     }
 }

@@ -148,12 +148,6 @@ impl<'a> ClassScores<'a> {
         rows.map(|(logits, &predicted)| softmax(logits, temperature)[predicted]).collect()
     }
 
-    /// Classes of which the area under the ROC curve is undefined, because no row has them or all have.
-    #[must_use]
-    pub fn num_unranked(&self) -> usize {
-        self.ranking.num_undefined(&vec![1; self.labels.len()])
-    }
-
     /// The figures where each row counts so often, in the order of [`Self::names`].
     fn values(&self, times: &[u32], is_ranked: bool) -> Vec<Option<f64>> {
         let mut counts = ClassCounts::new(self.num_classes);

@@ -13,7 +13,7 @@ use super::row_sums::{SumFigure, mean_of};
 pub struct TokenEvaluation {
     /// Mean cross-entropy a token, in nats.
     pub loss: f64,
-    /// `exp(loss)`; a loss too high for that gives the largest finite number, which JSON can carry.
+    /// `exp(loss)`; a loss too high for that (above 709) gives the largest finite number, which JSON can carry.
     pub perplexity: f64,
     /// Share of tokens that had the highest logit.
     pub token_accuracy: f64,
@@ -22,25 +22,23 @@ pub struct TokenEvaluation {
 }
 
 impl TokenEvaluation {
-    /// Loss, perplexity and accuracy by name.
+    /// Loss, perplexity and accuracy by name; without the perplexity where it is above the largest number, which is no measurement.
     #[must_use]
     pub fn figures(&self) -> Vec<Figure> {
-        vec![
-            Figure::lower("loss", self.loss),
-            Figure::lower("perplexity", self.perplexity),
-            Figure::higher("token_accuracy", self.token_accuracy),
-        ]
+        let perplexity = (self.perplexity != f64::MAX).then(|| Figure::lower("perplexity", self.perplexity));
+        let accuracy = Figure::higher("token_accuracy", self.token_accuracy);
+        [Figure::lower("loss", self.loss)].into_iter().chain(perplexity).chain([accuracy]).collect()
     }
 }
 
 /// Loss, perplexity and accuracy out of sums over rows: of the cross-entropies, of the tokens that were predicted right, and of all
-/// tokens. Undefined without tokens.
+/// tokens. Undefined without tokens, as is the perplexity of a loss that is too high for it.
 pub const TOKEN_FIGURES: [SumFigure; 3] = [
     SumFigure { name: "loss", higher_is_better: false, of_sums: |sums| mean_of(sums[0], sums[2]) },
     SumFigure {
         name: "perplexity",
         higher_is_better: false,
-        of_sums: |sums| mean_of(sums[0], sums[2]).map(|loss| loss.exp().min(f64::MAX)),
+        of_sums: |sums| mean_of(sums[0], sums[2]).map(f64::exp).filter(|perplexity| perplexity.is_finite()),
     },
     SumFigure { name: "token_accuracy", higher_is_better: true, of_sums: |sums| mean_of(sums[1], sums[2]) },
 ];
@@ -120,6 +118,9 @@ mod tests {
         let found = accumulator.finish();
         let json = serde_json::to_string(&found).expect("figures are finite");
         assert_eq!(serde_json::from_str::<TokenEvaluation>(&json).expect("just written"), found);
+        let names: Vec<_> = found.figures().into_iter().map(|figure| figure.name).collect();
+        assert_eq!(names, ["loss", "token_accuracy"], "the largest number is no measurement");
+        assert_eq!(TOKEN_FIGURES.map(|figure| (figure.of_sums)(&[5000.0, 0.0, 2.0])), [Some(2500.0), None, Some(0.0)]);
         accumulator.add(f64::NAN, 0, 2);
         assert!(accumulator.finish().perplexity.is_nan());
     }

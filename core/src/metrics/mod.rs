@@ -70,6 +70,7 @@ pub use logistic::{LOGISTIC_C, LOGISTIC_TOLERANCE, LabeledVectors, LogisticFit, 
 pub use multi_label::{LabelMetrics, MultiLabelEvaluation, average_precision, best_thresholds, evaluate_multi_label};
 pub use number_draws::add_number_intervals;
 pub use preference::{BlindPair, PreferenceTally, Vote, blind_order, wilson_interval};
+pub(crate) use ranking::ranking_notes;
 pub use rating::{Rating, RatingInput, ShownPair, WrittenSet, chosen_sides};
 pub use ratios::PrecisionRecallF1;
 pub use regression::{ERROR_FIGURES, OutputMetrics, RegressionEvaluation, evaluate_regression, pearson, spearman};

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::figure::Figure;
+use super::ranking::ranking_notes;
 use super::ratios::{Counts, PrecisionRecallF1, macro_average, micro_average, ratio, weighted_average};
 
 /// The threshold of a label of which nothing is known.
@@ -52,6 +53,9 @@ pub struct MultiLabelEvaluation {
     pub num_rows: usize,
     /// One entry a label, in label order.
     pub per_label: Vec<LabelMetrics>,
+    /// Figures that are undefined for these rows and were left out, or are means over fewer labels, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl MultiLabelEvaluation {
@@ -129,6 +133,8 @@ pub fn evaluate_multi_label<P: Copy + Into<f64>>(
         })
         .collect();
     let known: Vec<f64> = per_label.iter().filter_map(|label| label.average_precision).collect();
+    let supports: Vec<(&str, usize)> = per_label.iter().map(|label| (label.label.as_str(), label.support)).collect();
+    let notes = ranking_notes(&supports, num_rows);
     let is_measured = |counts: &Counts| counts.support + counts.predicted > 0;
     let measured: Vec<Counts> = by_label.iter().copied().filter(is_measured).collect();
     MultiLabelEvaluation {
@@ -141,6 +147,7 @@ pub fn evaluate_multi_label<P: Copy + Into<f64>>(
         average_precision: (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64),
         num_rows,
         per_label,
+        notes,
     }
 }
 

@@ -2,7 +2,9 @@
 //! precision, with scikit-learn's meaning.
 //!
 //! In: the probability and the truth of each label for each row, and how often each row counts. Out: [`RankingFigures`]. Rows are
-//! sorted once, then each set of counts takes one pass over them: intervals draw a thousand.
+//! sorted once, then each set of counts takes one pass over them: intervals draw a thousand. [`ranking_notes`] says what is undefined.
+
+use crate::words::plural;
 
 /// Probabilities that are counted anew for the draws of intervals, at most: of more, which would take seconds, the figures of the
 /// order have no interval.
@@ -85,12 +87,33 @@ impl Ranking {
             average_precision: precisions.value(),
         }
     }
+}
 
-    /// Labels of which the area is undefined, because all rows have them or none has.
-    pub(super) fn num_undefined(&self, times: &[u32]) -> usize {
-        let num_rows = sum(times);
-        self.labels.iter().filter(|label| label.rank(times, num_rows).area.is_none()).count()
+/// Which of these figures are undefined, or means over fewer labels, each with the reason. `labels` are those that are ranked, each with
+/// how many of the `num_rows` rows have it.
+pub(crate) fn ranking_notes(labels: &[(&str, usize)], num_rows: usize) -> Vec<String> {
+    let all = labels.len();
+    if num_rows == 0 || all == 0 {
+        return Vec::new();
     }
+    let num_told = labels.iter().filter(|(_, support)| (1..num_rows).contains(support)).count();
+    let num_had = labels.iter().filter(|(_, support)| *support > 0).count();
+    let without = |count: usize| format!("{} of {all} left out", plural(all - count, "label"));
+    let area = match num_told {
+        0 => Some("is undefined and left out: no label has both rows that have it and rows that have not".to_owned()),
+        _ if num_told < all => {
+            Some(format!("is the mean over the labels that some rows have and some have not: {}", without(num_told)))
+        }
+        _ => None,
+    };
+    let precision = match (num_had, labels) {
+        (0, [(name, _)]) => Some(format!("is undefined and left out: no row has the label {name:?}")),
+        (0, _) => Some("is undefined and left out: no row has a label".to_owned()),
+        _ if num_had < all => Some(format!("is the mean over the labels that have rows: {}", without(num_had))),
+        _ => None,
+    };
+    let named = [("ROC AUC", area), ("Average precision", precision)];
+    named.into_iter().filter_map(|(name, what)| Some(format!("{name} {}", what?))).collect()
 }
 
 fn sum(times: &[u32]) -> u64 {
@@ -197,8 +220,28 @@ mod tests {
         assert_eq!((all.roc_auc, all.average_precision), (None, Some(1.0)));
         assert_eq!(figures(&[0.5, 0.25], &[false, false]), RankingFigures::default());
         assert_eq!(figures(&[], &[]), RankingFigures::default());
-        let ranking = Ranking::of_labels(2, &[0.5, 0.25, 0.5, 0.75], &[true, true, true, false]);
-        assert_eq!(ranking.num_undefined(&[1, 1]), 1);
+    }
+
+    #[test]
+    fn what_is_undefined_is_said_with_the_reason() {
+        assert_eq!(ranking_notes(&[("a", 1), ("b", 2)], 3), [""; 0]);
+        assert_eq!(ranking_notes(&[("a", 0)], 0), [""; 0], "without rows nothing is measured");
+        let none = "ROC AUC is undefined and left out: no label has both rows that have it and rows that have not";
+        assert_eq!(
+            ranking_notes(&[("b", 0)], 3),
+            [none, "Average precision is undefined and left out: no row has the label \"b\""]
+        );
+        assert_eq!(
+            ranking_notes(&[("a", 0), ("b", 0)], 3),
+            [none, "Average precision is undefined and left out: no row has a label"]
+        );
+        assert_eq!(
+            ranking_notes(&[("a", 0), ("b", 3), ("c", 1)], 3),
+            [
+                "ROC AUC is the mean over the labels that some rows have and some have not: 2 labels of 3 left out",
+                "Average precision is the mean over the labels that have rows: 1 label of 3 left out"
+            ]
+        );
     }
 
     #[test]
@@ -213,6 +256,6 @@ mod tests {
         let two = Ranking::of_classes(2, &[0, 1], &[0.75, 0.25, 0.5, 0.5]);
         assert_eq!((two.labels.len(), two.figures(&[1, 1]).roc_auc), (1, Some(1.0)));
         let three = Ranking::of_classes(3, &[0, 1], &[0.5, 0.25, 0.25, 0.25, 0.5, 0.25]);
-        assert_eq!((three.labels.len(), three.num_undefined(&[1, 1])), (3, 1));
+        assert_eq!(three.labels.len(), 3);
     }
 }

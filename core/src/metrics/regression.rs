@@ -35,6 +35,9 @@ pub struct RegressionEvaluation {
     pub per_output: Vec<OutputMetrics>,
     /// Rows measured.
     pub num_rows: usize,
+    /// Figures that are undefined for these rows and were left out, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl RegressionEvaluation {
@@ -79,18 +82,29 @@ pub fn evaluate_regression<P: Copy + Into<f64>, T: Copy + Into<f64>>(
     let mean_if_all = |of: fn(&OutputMetrics) -> Option<f64>| {
         per_output.iter().map(of).sum::<Option<f64>>().map(|sum| sum / num_outputs as f64)
     };
-    RegressionEvaluation {
-        mean: OutputMetrics {
-            mse: mean(|output| output.mse),
-            mae: mean(|output| output.mae),
-            rmse: mean(|output| output.rmse),
-            r2: mean_if_all(|output| output.r2),
-            pearson: mean_if_all(|output| output.pearson),
-            spearman: mean_if_all(|output| output.spearman),
-        },
-        per_output,
-        num_rows,
-    }
+    let mean = OutputMetrics {
+        mse: mean(|output| output.mse),
+        mae: mean(|output| output.mae),
+        rmse: mean(|output| output.rmse),
+        r2: mean_if_all(|output| output.r2),
+        pearson: mean_if_all(|output| output.pearson),
+        spearman: mean_if_all(|output| output.spearman),
+    };
+    let notes = notes(&mean, num_rows, num_outputs);
+    RegressionEvaluation { mean, per_output, num_rows, notes }
+}
+
+/// What is undefined of these rows, and why.
+fn notes(mean: &OutputMetrics, num_rows: usize, num_outputs: usize) -> Vec<String> {
+    let named = [("R²", mean.r2), ("Pearson correlation", mean.pearson), ("Spearman correlation", mean.spearman)];
+    let reason = match (num_rows, num_outputs) {
+        (0, _) => return Vec::new(),
+        (1, _) => "it takes two rows",
+        (_, 1) => "all rows have the same number, or the same is predicted for all",
+        _ => "of one of the numbers all rows have the same, or the same is predicted for all",
+    };
+    let undefined = named.iter().filter(|(_, value)| value.is_none());
+    undefined.map(|(name, _)| format!("{name} is undefined and left out: {reason}")).collect()
 }
 
 fn column<N: Copy + Into<f64>>(rows: &[N], index: usize, num_columns: usize) -> Vec<f64> {
@@ -211,6 +225,8 @@ mod tests {
         close(found.mean.r2, 1.0 - (0.81 + 3.61 + 8.41) / 2.0);
         let names: Vec<_> = found.figures().into_iter().map(|figure| figure.name).collect();
         assert_eq!(names, ["mse", "mae", "rmse", "r2"]);
+        let reason = "is undefined and left out: all rows have the same number, or the same is predicted for all";
+        assert_eq!(found.notes, ["Pearson", "Spearman"].map(|name| format!("{name} correlation {reason}")));
         assert_eq!(evaluate_regression(&[0.1, 0.1, 0.1], &[0.1, 0.1, 0.1], 1).mean.r2, Some(1.0));
         assert_eq!(evaluate_regression(&[0.1, 0.2, 0.1], &[0.1, 0.1, 0.1], 1).mean.r2, Some(0.0));
     }
@@ -234,6 +250,8 @@ mod tests {
         assert_eq!((none.mean.mse, none.mean.r2, none.mean.pearson, none.num_rows), (0.0, None, None, 0));
         let one = evaluate_regression(&[1.0], &[3.0], 1);
         assert_eq!((one.mean.mse, one.mean.r2, one.mean.spearman), (4.0, None, None));
+        assert!(one.notes.len() == 3 && one.notes[0] == "R² is undefined and left out: it takes two rows", "{one:?}");
+        assert!(none.notes.is_empty(), "nothing was measured");
     }
 
     #[test]

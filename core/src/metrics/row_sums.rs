@@ -81,7 +81,7 @@ pub fn add_intervals(figures: &mut [Figure], rows: &RowSums, formulas: &[SumFigu
     set_intervals(figures, formulas.iter().map(|formula| formula.name), found);
 }
 
-/// Each figure of two models on the same rows; `None` without rows, and where it is undefined in most draws.
+/// Each figure of two models on the same rows; `None` without rows, where it is not finite, and where it is undefined in most draws.
 ///
 /// # Panics
 /// When there are not as many rows of each.
@@ -98,8 +98,9 @@ pub fn compare_sums(
         let (first, second) = (first.sums(times), second.sums(times));
         figures.iter().map(|figure| Some((figure.of_sums)(&second)? - (figure.of_sums)(&first)?)).collect()
     });
+    let value = |rows: &RowSums, figure: &SumFigure| rows.value(figure).filter(|value| value.is_finite());
     let whole = |(figure, interval): (&SumFigure, Option<[f64; 2]>)| {
-        Some(Difference { first: first.value(figure)?, second: second.value(figure)?, interval: interval? })
+        Some(Difference { first: value(first, figure)?, second: value(second, figure)?, interval: interval? })
     };
     figures.iter().zip(found).map(whole).collect()
 }
@@ -153,5 +154,7 @@ mod tests {
         // Whatever rows are drawn, the second is better by 1.
         assert!(found.interval.iter().all(|end| (end - 1.0).abs() < 1e-12), "{found:?}");
         assert_eq!(compare_sums(&[MEAN], &rows(&[]), &rows(&[]), 100, 1), [None]);
+        let huge = rows(&[[1e308, 1.0], [1e308, 1.0], [1e308, 1.0]]);
+        assert_eq!(compare_sums(&[MEAN], &one, &huge, 100, 1), [None], "their sum is above all numbers");
     }
 }

@@ -244,7 +244,10 @@ fn wilson(hits: usize, num_rows: usize) -> [f64; 2] {
     let centre = share + Z * Z / (2.0 * n);
     let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;
-    [((centre - half) / scale).max(0.0), ((centre + half) / scale).min(1.0)]
+    // Both are exact where no row or every row is right; the formula has an error in the last digits there.
+    let low = if hits == 0 { 0.0 } else { (centre - half) / scale };
+    let high = if hits == num_rows { 1.0 } else { (centre + half) / scale };
+    [low, high]
 }
 
 /// The interval of the difference of two shares, from their own.

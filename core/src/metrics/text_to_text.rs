@@ -32,7 +32,8 @@ pub struct TextToTextEvaluation {
     pub rouge1: f64,
     /// Mean ROUGE-2 F-measure, without a stemmer, 0 to 1.
     pub rouge2: f64,
-    /// Mean ROUGE-L F-measure, without a stemmer, 0 to 1.
+    /// Mean ROUGE-L F-measure, without a stemmer, 0 to 1. In JSON it is called as the figure is.
+    #[serde(rename = "rougeL", alias = "rouge_l")]
     pub rouge_l: f64,
     /// Share of rows that are their target by [`is_exact_match`]: white space at both ends aside, character by
     /// character; 0 to 1.

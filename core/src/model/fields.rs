@@ -190,10 +190,14 @@ pub(super) fn activation_named(field: &'static str, name: &str) -> Result<Activa
         }
         "relu" => Ok(Activation::Relu),
         "silu" | "swish" => Ok(Activation::Silu),
-        other => Err(bad(
-            field,
-            format!("{other:?} is not supported; supported are gelu, gelu_new, gelu_pytorch_tanh, relu, silu"),
-        )),
+        "quick_gelu" => Ok(Activation::QuickGelu),
+        "tanh" => Ok(Activation::Tanh),
+        "relu2" => Ok(Activation::Relu2),
+        "mish" => Ok(Activation::Mish),
+        other => {
+            let known = "gelu, gelu_new, gelu_pytorch_tanh, relu, silu, quick_gelu, tanh, relu2, mish";
+            Err(bad(field, format!("{other:?} is not supported; supported are {known}")))
+        }
     }
 }
 

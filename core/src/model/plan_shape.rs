@@ -178,6 +178,11 @@ fn kind_of(activation: Activation) -> ActivationKind {
         Activation::GeluNew => ActivationKind::GeluTanh,
         Activation::Relu => ActivationKind::Relu,
         Activation::Silu => ActivationKind::Silu,
+        // Without kinds of their own: these keep at least as many tensors for the backward pass.
+        Activation::Tanh => ActivationKind::Relu,
+        Activation::Relu2 => ActivationKind::Silu,
+        Activation::QuickGelu => ActivationKind::Gelu,
+        Activation::Mish => ActivationKind::GeluTanh,
     }
 }
 

@@ -27,6 +27,12 @@ impl Embedding {
         Self { weight: Param::from_tensor(init.table([count, hidden], std, padding_row, device)) }
     }
 
+    /// Gives every id the vector of id 0.
+    pub fn repeat_first(&mut self) {
+        let count = self.weight.dims()[0];
+        self.weight = self.weight.clone().map(|table| table.narrow(0, 0, 1).repeat_dim(0, count));
+    }
+
     /// # Shapes
     /// - `ids`: `[batch, seq]`
     /// - returns: `[batch, seq, hidden]`, f32 whatever the table is held in
@@ -80,6 +86,16 @@ mod tests {
     use super::*;
     use crate::batch::BatchInputs;
     use crate::data::{HostInputs, HostText, Padding, PositionIds, TextRow};
+
+    #[test]
+    fn every_id_may_get_the_vector_of_the_first() {
+        let device = Device::flex();
+        let weight = Param::from_tensor(Tensor::from_data([[1.0_f32, 2.0], [3.0, 4.0], [5.0, 6.0]], &device));
+        let mut table = Embedding { weight };
+        table.repeat_first();
+        let values: Vec<f32> = table.weight.val().into_data().iter::<f32>().collect();
+        assert_eq!(values, [1.0, 2.0, 1.0, 2.0, 1.0, 2.0]);
+    }
 
     /// Of NEFTune: evenly up to alpha / sqrt(tokens * width), tokens without padding.
     #[test]

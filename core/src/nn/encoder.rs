@@ -17,7 +17,7 @@ use super::embedding::{stop_gradient, with_noise, word_vectors};
 use super::relative_bias::RelativeBias;
 use super::{DisentangledConfig, Dropout, Embedding, Init, LayerNorm, Linear};
 use crate::batch::TextBatch;
-use crate::kernels::{gelu, gelu_tanh, relu, silu};
+use crate::kernels::{gelu, gelu_tanh, mish, quick_gelu, relu, silu, tanh};
 
 /// Feed-forward activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,14 @@ pub enum Activation {
     Relu,
     /// `x sigmoid(x)`.
     Silu,
+    /// `x sigmoid(1.702 x)`.
+    QuickGelu,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// The square of the rectified linear unit.
+    Relu2,
+    /// `x tanh(softplus(x))`.
+    Mish,
 }
 
 /// Distance from which on all are one class: `MPNetEncoder.relative_position_bucket` has it fixed.
@@ -155,6 +163,10 @@ impl Activation {
             Self::GeluNew => gelu_tanh(x),
             Self::Relu => relu(x),
             Self::Silu => silu(x),
+            Self::QuickGelu => quick_gelu(x),
+            Self::Tanh => tanh(x),
+            Self::Relu2 => relu(x).square(),
+            Self::Mish => mish(x),
         }
     }
 }
@@ -285,6 +297,13 @@ impl EncoderLayer {
 }
 
 impl Encoder {
+    /// Gives every token type the vector of type 0: states are then those of a text whose tokens all have type 0.
+    pub fn ignore_token_types(&mut self) {
+        if let Some(types) = &mut self.embeddings.token_type_embeddings {
+            types.repeat_first();
+        }
+    }
+
     /// Fresh weights; a checkpoint replaces them.
     #[must_use]
     pub fn new(config: &EncoderConfig, init: &mut Init, device: &Device) -> Self {

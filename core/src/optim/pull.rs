@@ -3,8 +3,8 @@
 //!
 //! The paper adds `alpha / 2 |w - w0|^2` to the loss. Under AdamW such a term would be divided by each weight's own second
 //! moment, as L2 regularisation was before weight decay was decoupled; here the pull is decoupled as AdamW's decay is:
-//! `w -= rate * alpha * (w - w0)` before the step. It takes the place of the weight decay of what it pulls; what is new, the
-//! head, keeps its decay, which is the paper's `beta / 2 |w|^2`.
+//! `w -= rate * alpha * (w - w0)` before the step. It takes the place of the weight decay of what it pulls; what is new, such
+//! as a head, keeps its decay, which is the paper's `beta / 2 |w|^2`.
 
 use std::collections::BTreeMap;
 

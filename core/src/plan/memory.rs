@@ -208,9 +208,10 @@ impl Pass {
 
 fn of_pass(inputs: &Inputs<'_>, run: &RunConfig, trained: &Trained<'_>, batch: BatchShape) -> Pass {
     let Inputs { shape, kernels, num_threads, .. } = *inputs;
+    let planned = Planned { shape, run, trained, kernels, batch };
     let passes = if run.techniques.rdrop_alpha > 0.0 { 2 } else { 1 };
-    let [kept, worked] = activations(shape, run, trained, (kernels, batch));
-    let [chunk, states] = outputs(shape, (kernels, batch));
+    let [kept, worked] = planned.activations();
+    let [chunk, states] = planned.outputs();
     let largest = FLOAT * shape.parameters.largest;
     let table =
         if shape.scores_vocabulary && trained.embeddings { FLOAT * shape.vocab_size * shape.hidden_size } else { 0 };
@@ -238,142 +239,146 @@ pub(super) fn largest_tensor(shape: &Shape, batch: BatchShape) -> u64 {
     FLOAT * of_stacks.max(shape.parameters.largest)
 }
 
-/// Numbers that the backward pass keeps, and those it works with at its beginning.
-fn activations(
-    shape: &Shape,
-    run: &RunConfig,
-    trained: &Trained<'_>,
-    (kernels, batch): (Kernels, BatchShape),
-) -> [u64; 2] {
-    let is_cut = run.gradient_checkpointing && shape.can_checkpoint;
-    let (mut kept, mut widest_layer, mut worked, mut before) = (pixels(shape, trained, batch), 0, 0, 0);
-    for stack in &shape.stacks {
+/// A forward and backward pass whose bytes are counted.
+struct Planned<'a> {
+    shape: &'a Shape,
+    run: &'a RunConfig,
+    trained: &'a Trained<'a>,
+    kernels: Kernels,
+    batch: BatchShape,
+}
+
+impl Planned<'_> {
+    /// Whether each of burn's operations keeps its own operands.
+    fn is_composed(&self) -> bool {
+        self.kernels == Kernels::Composed
+    }
+
+    /// Numbers that the backward pass keeps, and those it works with at its beginning.
+    fn activations(&self) -> [u64; 2] {
+        let Self { shape, run, trained, batch, .. } = *self;
+        let is_cut = run.gradient_checkpointing && shape.can_checkpoint;
+        let (mut kept, mut widest_layer, mut worked, mut before) = (self.pixels(), 0, 0, 0);
+        for stack in &shape.stacks {
+            let [own, _] = lengths(stack, batch);
+            let states = batch.rows * own * shape.hidden_size;
+            for pass in 0..stack.layers {
+                let of_layer = self.of_layer(stack, trained.part(stack, pass, before));
+                widest_layer = of_layer.max(widest_layer);
+                kept += if is_cut { states } else { of_layer };
+            }
+            worked = worked.max(self.work_of_layer(stack));
+            if trained.embeddings {
+                kept += states * if run.dropout.unwrap_or(stack.hidden_dropout) > 0.0 { 2 } else { 1 };
+            }
+            before += stack.own_layers;
+        }
+        [kept, worked + if is_cut { widest_layer } else { 0 }]
+    }
+
+    /// Pixels of a batch of images, and their patches where the gradient of what reads those needs them.
+    fn pixels(&self) -> u64 {
+        let Self { shape, trained, batch, .. } = *self;
+        // The class token is no patch. Of texts the patches have no values.
+        let pixels = batch.rows * batch.seq.saturating_sub(1) * shape.patch_values;
+        pixels * if trained.embeddings { 2 } else { 1 }
+    }
+
+    /// Numbers of the gradients that are there at once within a layer.
+    fn work_of_layer(&self, stack: &Stack) -> u64 {
+        let Self { shape, batch, .. } = *self;
         let [own, _] = lengths(stack, batch);
-        let states = batch.rows * own * shape.hidden_size;
-        for pass in 0..stack.layers {
-            let part = trained.part(stack, pass, before);
-            let of_layer = of_layer(stack, run, trained, part, (kernels, batch));
-            widest_layer = of_layer.max(widest_layer);
-            kept += if is_cut { states } else { of_layer };
-        }
-        worked = worked.max(work_of_layer(stack, batch, shape.hidden_size));
-        if trained.embeddings {
-            kept += states * if run.dropout.unwrap_or(stack.hidden_dropout) > 0.0 { 2 } else { 1 };
-        }
-        before += stack.own_layers;
+        let tokens = batch.rows * own;
+        let scores = batch.rows * stack.heads * own * own;
+        (2 * scores).max(tokens * (2 * stack.inner_width() + shape.hidden_size))
     }
-    [kept, worked + if is_cut { widest_layer } else { 0 }]
-}
 
-/// Pixels of a batch of images, and their patches where the gradient of what reads those needs them.
-fn pixels(shape: &Shape, trained: &Trained<'_>, batch: BatchShape) -> u64 {
-    // The class token is no patch. Of texts the patches have no values.
-    let pixels = batch.rows * batch.seq.saturating_sub(1) * shape.patch_values;
-    pixels * if trained.embeddings { 2 } else { 1 }
-}
-
-/// Numbers of the gradients that are there at once within a layer.
-fn work_of_layer(stack: &Stack, batch: BatchShape, hidden: u64) -> u64 {
-    let [own, _] = lengths(stack, batch);
-    let tokens = batch.rows * own;
-    let scores = batch.rows * stack.heads * own * own;
-    (2 * scores).max(tokens * (2 * stack.inner_width() + hidden))
-}
-
-/// Numbers that the backward pass of a layer keeps.
-fn of_layer(
-    stack: &Stack,
-    run: &RunConfig,
-    trained: &Trained<'_>,
-    part: Part,
-    (kernels, batch): (Kernels, BatchShape),
-) -> u64 {
-    if !part.flow {
-        return 0;
-    }
-    let is_composed = kernels == Kernels::Composed;
-    let tokens = lengths(stack, batch).map(|seq| batch.rows * seq);
-    of_attention(stack, run, (is_composed, batch))
-        + of_inner_parts(stack, run, (part, is_composed), tokens[0])
-        + of_linears(stack, run, (trained, part), tokens)
-}
-
-/// Of attention, and of attention to the source.
-fn of_attention(stack: &Stack, run: &RunConfig, (is_composed, batch): (bool, BatchShape)) -> u64 {
-    let [own, source] = lengths(stack, batch);
-    let (queries, keys) = (stack.heads * stack.head_dim, stack.key_heads * stack.head_dim);
-    let has_dropout = run.dropout.unwrap_or(stack.attention_dropout) > 0.0;
-    let probabilities = match (has_dropout, is_composed) {
-        (true, _) => 3,
-        (false, true) => 2,
-        (false, false) => 1,
-    };
-    let to = |seq: u64| {
-        let scores = batch.rows * stack.heads * own * seq;
-        let of_scores = scores * (probabilities + stack.score_parts.saturating_sub(1));
-        batch.rows * own * queries + batch.rows * seq * 2 * keys + of_scores
-    };
-    to(own) + if stack.sees_source { to(source) } else { 0 }
-}
-
-/// Of norms, the activation and dropout.
-fn of_inner_parts(stack: &Stack, run: &RunConfig, (part, is_composed): (Part, bool), tokens: u64) -> u64 {
-    let hidden = stack.linears.iter().find(|linear| linear.reads == Reads::Input).map_or(0, |linear| linear.input);
-    let of_norms = stack.norms * tokens * hidden * if is_composed && part.weights { 2 } else { 1 };
-    let activation = match (is_composed, stack.activation) {
-        (false, _) | (true, ActivationKind::Relu) => 1,
-        (true, ActivationKind::Silu) => 2,
-        (true, ActivationKind::Gelu) => 3,
-        (true, ActivationKind::GeluTanh) => 5,
-    };
-    let of_activation = tokens * stack.inner_width() * (activation + if stack.is_gated { 2 } else { 0 });
-    let has_dropout = run.dropout.unwrap_or(stack.hidden_dropout) > 0.0;
-    let of_dropout = if has_dropout { stack.num_hidden_dropouts * tokens * hidden } else { 0 };
-    of_norms + of_activation + of_dropout
-}
-
-/// Of what linear parts read, once each tensor, and of adapters. Tokens are those of the texts and of the source.
-fn of_linears(
-    stack: &Stack,
-    run: &RunConfig,
-    (trained, part): (&Trained<'_>, Part),
-    [tokens, source_tokens]: [u64; 2],
-) -> u64 {
-    let is_half = run.dtype != Dtype::F32;
-    let (mut kept, mut read) = (0, Vec::new());
-    for linear in &stack.linears {
-        let tokens = if linear.reads == Reads::Source { source_tokens } else { tokens };
-        let rank = trained.rank(linear);
-        if rank > 0 {
-            kept += tokens * rank;
-            kept += if trained.lora_dropout() > 0.0 { 2 * tokens * linear.input } else { 0 };
-            kept += if trained.use_dora() { 2 * tokens * linear.output } else { 0 };
+    /// Numbers that the backward pass of a layer keeps.
+    fn of_layer(&self, stack: &Stack, part: Part) -> u64 {
+        if !part.flow {
+            return 0;
         }
-        if part.weights && is_half {
-            // Numbers of two bytes: the cast input, and the cast weight.
-            kept += (tokens * linear.input + linear.input * linear.output) / 2;
-        } else if (part.weights || (rank > 0 && trained.lora_dropout() == 0.0)) && !read.contains(&linear.reads) {
-            read.push(linear.reads);
-            kept += tokens * linear.input;
-        }
+        let [tokens, source_tokens] = lengths(stack, self.batch).map(|seq| self.batch.rows * seq);
+        self.of_attention(stack)
+            + self.of_inner_parts(stack, part, tokens)
+            + self.of_linears(stack, part, tokens, source_tokens)
     }
-    kept
+
+    /// Of attention, and of attention to the source.
+    fn of_attention(&self, stack: &Stack) -> u64 {
+        let Self { run, batch, .. } = *self;
+        let [own, source] = lengths(stack, batch);
+        let (queries, keys) = (stack.heads * stack.head_dim, stack.key_heads * stack.head_dim);
+        let has_dropout = run.dropout.unwrap_or(stack.attention_dropout) > 0.0;
+        let probabilities = match (has_dropout, self.is_composed()) {
+            (true, _) => 3,
+            (false, true) => 2,
+            (false, false) => 1,
+        };
+        let to = |seq: u64| {
+            let scores = batch.rows * stack.heads * own * seq;
+            let of_scores = scores * (probabilities + stack.score_parts.saturating_sub(1));
+            batch.rows * own * queries + batch.rows * seq * 2 * keys + of_scores
+        };
+        to(own) + if stack.sees_source { to(source) } else { 0 }
+    }
+
+    /// Of norms, the activation and dropout.
+    fn of_inner_parts(&self, stack: &Stack, part: Part, tokens: u64) -> u64 {
+        let hidden = stack.linears.iter().find(|linear| linear.reads == Reads::Input).map_or(0, |linear| linear.input);
+        let of_norms = stack.norms * tokens * hidden * if self.is_composed() && part.weights { 2 } else { 1 };
+        let activation = match (self.is_composed(), stack.activation) {
+            (false, _) | (true, ActivationKind::Relu) => 1,
+            (true, ActivationKind::Silu) => 2,
+            (true, ActivationKind::Gelu) => 3,
+            (true, ActivationKind::GeluTanh) => 5,
+        };
+        let of_activation = tokens * stack.inner_width() * (activation + if stack.is_gated { 2 } else { 0 });
+        let has_dropout = self.run.dropout.unwrap_or(stack.hidden_dropout) > 0.0;
+        let of_dropout = if has_dropout { stack.num_hidden_dropouts * tokens * hidden } else { 0 };
+        of_norms + of_activation + of_dropout
+    }
+
+    /// Of what linear parts read, once each tensor, and of adapters. Tokens are those of the texts and of the source.
+    fn of_linears(&self, stack: &Stack, part: Part, own_tokens: u64, source_tokens: u64) -> u64 {
+        let Self { run, trained, .. } = *self;
+        let is_half = run.dtype != Dtype::F32;
+        let (mut kept, mut read) = (0, Vec::new());
+        for linear in &stack.linears {
+            let tokens = if linear.reads == Reads::Source { source_tokens } else { own_tokens };
+            let rank = trained.rank(linear);
+            if rank > 0 {
+                kept += tokens * rank;
+                kept += if trained.lora_dropout() > 0.0 { 2 * tokens * linear.input } else { 0 };
+                kept += if trained.use_dora() { 2 * tokens * linear.output } else { 0 };
+            }
+            if part.weights && is_half {
+                // Numbers of two bytes: the cast input, and the cast weight.
+                kept += (tokens * linear.input + linear.input * linear.output) / 2;
+            } else if (part.weights || (rank > 0 && trained.lora_dropout() == 0.0)) && !read.contains(&linear.reads) {
+                read.push(linear.reads);
+                kept += tokens * linear.input;
+            }
+        }
+        kept
+    }
+
+    /// Bytes of scores that are there at once, and of states that are read for them and their gradients.
+    fn outputs(&self) -> [u64; 2] {
+        let Self { shape, batch, .. } = *self;
+        let tokens = batch.rows * batch.seq;
+        if !shape.scores_vocabulary {
+            let scored = if shape.scores_tokens { tokens } else { batch.rows };
+            return [FLOAT * scored * 4 * shape.num_outputs, FLOAT * scored * 2 * shape.hidden_size];
+        }
+        let rows = batch.scored.min(rows_in_chunk(shape.vocab_size));
+        // On the CPU scores become probabilities where they lie; elsewhere each operation has a result of its own.
+        let chunk = FLOAT * rows * shape.vocab_size * if self.is_composed() { 3 } else { 1 };
+        [chunk, FLOAT * 3 * batch.scored * shape.hidden_size]
+    }
 }
 
 /// Rows of scores that are there at once.
 fn rows_in_chunk(vocab: u64) -> u64 {
     (CHUNK_BYTES / (FLOAT * vocab.max(1))).max(1)
-}
-
-/// Bytes of scores that are there at once, and of states that are read for them and their gradients.
-fn outputs(shape: &Shape, (kernels, batch): (Kernels, BatchShape)) -> [u64; 2] {
-    let tokens = batch.rows * batch.seq;
-    if !shape.scores_vocabulary {
-        let scored = if shape.scores_tokens { tokens } else { batch.rows };
-        return [FLOAT * scored * 4 * shape.num_outputs, FLOAT * scored * 2 * shape.hidden_size];
-    }
-    let rows = batch.scored.min(rows_in_chunk(shape.vocab_size));
-    // On the CPU scores become probabilities where they lie; elsewhere each operation has a result of its own.
-    let chunk = FLOAT * rows * shape.vocab_size * if kernels == Kernels::Own { 1 } else { 3 };
-    [chunk, FLOAT * 3 * batch.scored * shape.hidden_size]
 }

@@ -69,6 +69,12 @@ pub enum ProjectError {
         /// Where.
         folder: String,
     },
+    /// Two runs have one number, so that one of them could not be chosen.
+    #[error("number {number} stands at two runs of the project file")]
+    SameNumber {
+        /// As `run.json` says it.
+        number: u32,
+    },
     /// A part holds something else.
     #[error("{name} of the project file can't be read: {source}")]
     Malformed {

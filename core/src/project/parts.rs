@@ -63,6 +63,8 @@ pub(super) enum Part<'a> {
     RunOf(usize, &'a str),
     /// A file of several runs: its SHA-256, its name.
     Shared(&'a str, &'a str),
+    /// What a Mac adds to a zip that was unpacked and packed again: nothing of the project.
+    OfSystem,
 }
 
 impl<'a> Part<'a> {
@@ -70,6 +72,9 @@ impl<'a> Part<'a> {
     pub(super) fn of(path: &'a str) -> Option<Self> {
         if path == HEADER {
             return Some(Self::Header);
+        }
+        if is_of_system(path) {
+            return Some(Self::OfSystem);
         }
         if let Some(name) = path.strip_prefix(MODEL) {
             return is_of_model(name).then_some(Self::Model(name));
@@ -94,6 +99,12 @@ impl<'a> Part<'a> {
         let (slot, name) = found?;
         is_plain(name).then_some(Self::Rows(task, slot, name))
     }
+}
+
+/// Whether it is a file that a Mac adds. Among the files of a model one of such a name may be the person's, and is known by its hash.
+fn is_of_system(path: &str) -> bool {
+    let is_of_model = path.starts_with(MODEL) || path.strip_prefix(SHARED).is_some_and(|path| path.contains('/'));
+    path.starts_with("__MACOSX/") || !is_of_model && path.rsplit('/').next() == Some(".DS_Store")
 }
 
 /// Where rows of a task lie, the first being 0: those of the second begin with `data/2/`.
@@ -139,7 +150,9 @@ pub(super) fn check_part(path: &str, bytes: u64) -> Result<(), ProjectError> {
         Some(Part::Run(SAVED_FILE) | Part::RunOf(_, SAVED_FILE)) => MAX_SAVED_BYTES,
         Some(Part::Run(EVENTS_FILE) | Part::RunOf(_, EVENTS_FILE)) => MAX_EVENTS_BYTES,
         Some(Part::Run(STATE_FILE) | Part::RunOf(_, STATE_FILE)) => MAX_STATE_BYTES,
-        Some(Part::Rows(..) | Part::Model(_) | Part::Run(_) | Part::RunOf(..) | Part::Shared(..)) => return Ok(()),
+        Some(Part::Rows(..) | Part::Model(_) | Part::Run(_) | Part::RunOf(..) | Part::Shared(..) | Part::OfSystem) => {
+            return Ok(());
+        }
     };
     if bytes > limit {
         return Err(ProjectError::TooLarge { name: path.to_owned(), bytes, limit });
@@ -197,6 +210,11 @@ mod tests {
         let sha256 = "0a".repeat(32);
         let shared = format!("{}x.csv", place_of_shared(&sha256));
         assert_eq!(Part::of(&shared), Some(Part::Shared(&sha256, "x.csv")));
+        for path in
+            ["__MACOSX/._project.json", ".DS_Store", "data/train/.DS_Store", "runs/1/.DS_Store", "files/.DS_Store"]
+        {
+            assert_eq!(Part::of(path), Some(Part::OfSystem), "{path}");
+        }
         for path in [
             "runs/0/run.json",
             "runs/01/run.json",
@@ -237,8 +255,8 @@ mod tests {
         check_part("data/train/x.csv", 3 << 30).expect("the sum has a limit");
         assert!(check_part("runs/2/saved.json", MAX_SAVED_BYTES + 1).is_err());
         assert!(check_part("runs/2/run.json", MAX_HEADER_BYTES + 1).is_err());
-        let error = check_part(".DS_Store", 1).expect_err("foreign").to_string();
-        assert_eq!(error, "\".DS_Store\" is no part of a project file");
+        let error = check_part("Thumbs.db", 1).expect_err("foreign").to_string();
+        assert_eq!(error, "\"Thumbs.db\" is no part of a project file");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! In: whatever can be read and sought in. Out: the runs, each with where its files lie; then those files. What there is of a run is
 //! checked when the file is opened, before anything large is unpacked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek, SeekFrom};
 
 use super::header::{DraftFile, OneRun, ProjectDraft, RunAbout, RunHeader, SeveralRuns, Version};
@@ -12,14 +12,12 @@ use super::parts::{
     plain_file_name,
 };
 use super::{NamedFile, Project, ProjectError, ProjectRows, SAVED_FILE, SavedStep, missing, read_json};
-use crate::config::{DataHashes, Job, ModelSource};
+use crate::config::{DataHashes, Job};
 use crate::folder::{Folder, FolderError, ZipFiles, ZipPieces};
+use crate::hub::CONFIG;
 
 /// The layout of several runs.
 const SEVERAL: u32 = 3;
-
-/// The file that a model can't be without.
-const CONFIG: &str = "config.json";
 
 /// Bytes that any project file may unpack to, however small it is; and how many more for each of its own.
 pub(super) const ROOM_BYTES: u64 = 64 << 20;
@@ -99,7 +97,7 @@ impl<R: Read + Seek> ProjectReader<R> {
         for (path, bytes) in zip.files() {
             let file = |name: String| PackedFile { name, bytes, path: path.to_owned() };
             match Part::of(path) {
-                Some(Part::Header) => {}
+                Some(Part::Header | Part::OfSystem) => {}
                 Some(Part::Rows(task, slot, name)) if task < rows.len() => {
                     if rows[task][slot].replace(file(plain_file_name(name))).is_some() {
                         return Err(ProjectError::Several { folder: place_of_rows(task, slot) });
@@ -122,9 +120,9 @@ impl<R: Read + Seek> ProjectReader<R> {
                 }
             }
         }
-        let is_local = matches!(job.model, ModelSource::Local { .. });
+        // A model of the person's own may lie elsewhere, too: whoever uses the run says where, or refuses it.
         let has_model = !model.is_empty();
-        if (is_local || has_model) && !model.iter().any(|file| file.name == CONFIG) {
+        if has_model && !model.iter().any(|file| file.name == CONFIG) {
             return Err(missing(&format!("{MODEL}{CONFIG}")));
         }
         if !files.is_empty() && !has_model && model_sha256.is_empty() {
@@ -145,7 +143,7 @@ impl<R: Read + Seek> ProjectReader<R> {
         for (path, bytes) in zip.files() {
             let file = |name: &str| PackedFile { name: name.to_owned(), bytes, path: path.to_owned() };
             match Part::of(path) {
-                Some(Part::Header) => {}
+                Some(Part::Header | Part::OfSystem) => {}
                 Some(Part::Shared(sha256, name)) => {
                     if shared.insert(sha256.to_owned(), file(name)).is_some() {
                         return Err(ProjectError::Several { folder: place_of_shared(sha256) });
@@ -163,10 +161,14 @@ impl<R: Read + Seek> ProjectReader<R> {
             let name = format!("{RUN_FILE} of all runs");
             return Err(ProjectError::TooLarge { name, bytes: run_files_bytes, limit: MAX_RUN_FILES_BYTES });
         }
-        let mut runs = Vec::new();
+        let (mut runs, mut numbers) = (Vec::new(), BTreeSet::new());
         for run in 0..num_runs {
             // Where one is missing, this is the first of which that is said.
-            runs.push(one_of_several(&mut zip, run, files.remove(&run).unwrap_or_default(), &shared)?);
+            let read = one_of_several(&mut zip, run, files.remove(&run).unwrap_or_default(), &shared)?;
+            if let Some(number) = read.about.number.filter(|number| !numbers.insert(*number)) {
+                return Err(ProjectError::SameNumber { number });
+            }
+            runs.push(read);
         }
         if let Some(file) = files.into_values().flatten().next() {
             return Err(ProjectError::Foreign { name: file.path });
@@ -174,8 +176,11 @@ impl<R: Read + Seek> ProjectReader<R> {
         for DraftFile { name, sha256 } in draft.iter().flat_map(ProjectDraft::files) {
             find_shared(&shared, name, sha256, HEADER)?;
         }
-        let main = main_run.and_then(|run| run.checked_sub(1)).filter(|run| *run < runs.len());
-        let main = main.unwrap_or(runs.len().saturating_sub(1));
+        let main = match main_run {
+            Some(run) if !(1..=runs.len()).contains(&run) => return Err(missing(&format!("run {run}, its main_run"))),
+            Some(run) => run - 1,
+            None => runs.len().saturating_sub(1),
+        };
         Ok(Self { zip, made_by, name: Some(name), main, runs, draft, shared })
     }
 
@@ -300,8 +305,7 @@ fn one_of_several<R: Read + Seek>(
         }
         model.push(PackedFile { name: name.clone(), ..find_shared(shared, name, sha256, &path)? });
     }
-    let is_local = matches!(about.job.model, ModelSource::Local { .. });
-    if (is_local || about.has_model) && !model.iter().any(|file| file.name == CONFIG) {
+    if about.has_model && !model.iter().any(|file| file.name == CONFIG) {
         return Err(missing(&format!("{CONFIG} of the model in {path}")));
     }
     if !files.is_empty() && about.model_sha256.is_empty() {

@@ -250,6 +250,50 @@ fn what_is_wrong_with_several_runs_is_named() {
     assert_eq!(refused(&name), "\"../config.json\" is no part of a project file");
 }
 
+/// A file of two runs in which one text of a part is another.
+fn two_runs_with(path: &str, from: &str, to: &str) -> Result<ProjectReader<Cursor<Vec<u8>>>, ProjectError> {
+    let mut folder = Folder::from_zip(&two_runs()).expect("it is a zip");
+    let text = String::from_utf8(folder.remove(path).expect("it is there")).expect("it is text");
+    assert!(text.contains(from), "{text}");
+    folder.insert(path, text.replacen(from, to, 1));
+    ProjectReader::open(Cursor::new(folder.to_zip()))
+}
+
+#[test]
+fn runs_that_could_not_be_chosen_are_refused() {
+    let twice = two_runs_with("runs/2/run.json", "\"number\": 7", "\"number\": 4").err().expect("4 is taken");
+    assert_eq!(twice.to_string(), "number 4 stands at two runs of the project file");
+    for run in ["0", "3"] {
+        let main = format!("\"main_run\": {run}");
+        let error = two_runs_with(HEADER, "\"main_run\": 1", &main).err().expect("there are two").to_string();
+        assert_eq!(error, format!("the project file has no run {run}, its main_run"));
+    }
+    let second = two_runs_with(HEADER, "\"main_run\": 1", "\"main_run\": 2").expect("it is there");
+    assert_eq!(second.main(), 1);
+}
+
+#[test]
+fn a_model_of_ones_own_may_lie_elsewhere() {
+    let read = first_run(&Project { model: Folder::new(), ..example() }.to_zip());
+    assert!(matches!(read.about.job.model, ModelSource::Local { .. }) && !read.about.has_model);
+    assert!(read.model.is_empty());
+    let reader = two_runs_with("runs/2/run.json", "\"has_model\": true", "\"has_model\": false");
+    assert!(reader.expect("its rows are there").runs()[1].model.is_empty());
+}
+
+#[test]
+fn what_a_mac_adds_is_passed_over() {
+    let zips = [(example().to_zip(), "data/train/.DS_Store"), (two_runs(), "runs/1/.DS_Store")];
+    for (zip, path) in zips {
+        let mut folder = Folder::from_zip(&zip).expect("it is a zip");
+        for path in ["__MACOSX/._project.json", ".DS_Store", path] {
+            folder.insert(path, "x");
+        }
+        let read = Project::from_zip(&folder.to_zip()).expect("it is whole");
+        assert_eq!(read, Project::from_zip(&zip).expect("it is whole"));
+    }
+}
+
 #[test]
 fn the_job_stands_in_the_file_as_it_is() {
     let folder = Folder::from_zip(&example().to_zip()).expect("it is a zip");

@@ -2,6 +2,7 @@
 
 use super::frame::escape;
 use super::geometry::{self, Scale};
+use crate::words::significant;
 
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 220.0;
@@ -58,7 +59,15 @@ fn axes(x: &Scale, y: &Scale, last_step: f64, (low, high): (f64, f64)) -> String
     let ticks = geometry::ticks(low, high, 5);
     let step = geometry::tick_step(high - low, 5);
     // Rates are too small for decimals.
-    let label = |value: f64| if step < 1e-4 { format!("{value:.1e}") } else { geometry::tick_label(value, step) };
+    let label = |value: f64| {
+        if step >= 1e-4 {
+            geometry::tick_label(value, step)
+        } else if value.abs() < step * 1e-6 {
+            "0".to_owned()
+        } else {
+            format!("{value:.1e}")
+        }
+    };
     for tick in ticks {
         let (at, label) = (y.at(tick), label(tick));
         axes.push_str(&format!(
@@ -95,21 +104,6 @@ fn drawn_line(line: &Line, x: &Scale, y: &Scale) -> String {
     drawn
 }
 
-/// Four significant digits, without an exponent where that stays short.
-pub(super) fn significant(value: f64) -> String {
-    let size = value.abs();
-    if !value.is_finite() {
-        return "not a number".into();
-    }
-    match size {
-        0.0 => "0".into(),
-        size if !(1e-3..1e7).contains(&size) => format!("{value:.2e}"),
-        size if size >= 1000.0 => format!("{value:.0}"),
-        size if size >= 10.0 => format!("{value:.2}"),
-        _ => format!("{value:.4}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,14 +121,19 @@ mod tests {
             drawn.contains(">1.5</text>") && drawn.contains(">10</text>") && drawn.contains("a &amp; b"),
             "{drawn}"
         );
-        assert!(drawn.contains("aria-label=\"Loss by step, from 0 to 2.0000\""), "{drawn}");
+        assert!(drawn.contains("aria-label=\"Loss by step, from 0 to 2.000\""), "{drawn}");
         assert!(!drawn.contains("<circle") && chart("Loss", &[line(&[(1.0, 2.0)])]).contains("<circle"));
+    }
+
+    #[test]
+    fn an_axis_of_rates_begins_with_a_plain_zero() {
+        let drawn = chart("Learning rate", &[line(&[(0.0, 0.0), (10.0, 2e-5)])]);
+        assert!(drawn.contains(">0</text>") && drawn.contains("e-5</text>") && !drawn.contains("0.0e0"), "{drawn}");
     }
 
     #[test]
     fn values_that_are_no_numbers_are_left_out() {
         assert_eq!(chart("Loss", &[line(&[(1.0, f64::NAN)]), line(&[])]), "");
         assert!(!chart("Loss", &[line(&[(1.0, 1.0), (2.0, f64::INFINITY), (3.0, 2.0)])]).contains("inf"));
-        assert_eq!([2e-5, 0.25, 12.345, 0.0].map(significant), ["2.00e-5", "0.2500", "12.35", "0"]);
     }
 }

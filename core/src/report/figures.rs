@@ -5,7 +5,6 @@ use std::cmp::Reverse;
 
 use serde_json::{Map, Value};
 
-use super::chart::significant;
 use super::frame::{Cell, escape, paragraph, table};
 use super::log::MeasuredSplit;
 use super::training::{spec_of, title_of};
@@ -13,7 +12,7 @@ use super::writing;
 use crate::event::Split;
 use crate::metrics::{CoveragePoint, Figure, ReliabilityBin};
 use crate::task::{Evaluation, EvaluationDetail, FigureSpec, Unit, WorstRow};
-use crate::words::{count, plural};
+use crate::words::{count, plural, significant};
 
 /// Labels of a confusion matrix at most; of more the commonest confusions are listed.
 const MAX_MATRIX: usize = 20;
@@ -38,17 +37,9 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-pub(super) fn split_name(split: Split) -> &'static str {
-    match split {
-        Split::Train => "training",
-        Split::Valid => "validation",
-        Split::Test => "test",
-    }
-}
-
 /// `60 test rows`.
 pub(super) fn rows_of(split: Split, num_rows: usize) -> String {
-    plural(num_rows, &format!("{} row", split_name(split)))
+    plural(num_rows, &format!("{} row", split.words()))
 }
 
 /// The figures that are shown first: title, value, and between which values it lies.
@@ -247,7 +238,7 @@ pub(super) fn worst(measured: &[&MeasuredSplit]) -> String {
     };
     let rows: Vec<Vec<Cell>> = shown.worst.iter().map(row).collect();
     let heads = ["Row"].into_iter().chain(columns.iter().map(|(head, _)| *head));
-    let words = format!("Of the {} rows, the worst first.", split_name(shown.split));
+    let words = format!("Of the {} rows, the worst first.", shown.split.words());
     paragraph("soft", &words) + &table(&heads.collect::<Vec<_>>(), &rows)
 }
 

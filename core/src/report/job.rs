@@ -5,7 +5,7 @@ use super::log::{Beginning, DataSummary};
 use super::training::Course;
 use crate::config::{Job, SETTINGS};
 use crate::task::{CardRequest, Task};
-use crate::words::{count, plural};
+use crate::words::{count, duration, plural};
 
 /// Labels that are listed.
 const MAX_LABELS: usize = 100;
@@ -99,14 +99,4 @@ pub(super) fn how_to_use(job: &Job, task: Task, labels: &[String]) -> String {
          files lie elsewhere; hone.json is the job file."
     );
     format!("<pre>{}\n{}</pre>\n{}", escape(&ask), escape(again), paragraph("soft", &words))
-}
-
-/// `8 s`, `3 min 20 s`, `2 h 05 min`.
-fn duration(secs: f64) -> String {
-    let whole = secs.max(0.0).round() as u64;
-    match (whole / 3600, whole / 60 % 60, whole % 60) {
-        (0, 0, secs) => format!("{secs} s"),
-        (0, minutes, secs) => format!("{minutes} min {secs:02} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes:02} min"),
-    }
 }

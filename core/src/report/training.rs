@@ -2,7 +2,7 @@
 //! evaluations and samples.
 
 use super::chart::{Line, chart};
-use super::figures::{capital, figure_text, split_name};
+use super::figures::{capital, figure_text};
 use super::frame::{Cell, paragraph, table};
 use super::log::{LogEntry, LogLine};
 use super::side_by_side::{Sample, describe_shape, side_by_side};
@@ -196,7 +196,7 @@ fn evaluations(course: &Course<'_>) -> String {
         let mut cells = vec![
             Cell::number(count(one.step as usize)),
             Cell::number(format!("{:.2}", one.epoch)),
-            Cell::text(split_name(one.split)),
+            Cell::text(one.split.words()),
         ];
         cells.extend(names.iter().map(|name| {
             let unit = spec_of(one.evaluation, name).map_or(Unit::Number, |spec| spec.unit);

@@ -30,6 +30,13 @@ impl LoadedAdapter {
         let said = if is_said { config.problem_type } else { ProblemType::SingleLabelClassification };
         Some(said.of_outputs(labels.len()))
     }
+
+    /// Whether PEFT trained it, and answers with it, as if all tokens of `base` had type 0. Hone's own adapters were trained with
+    /// the types; those have a job that names the file of their rows.
+    pub(super) fn drops_token_types(&self, base: &ModelConfig) -> bool {
+        let is_hones = self.job.as_ref().is_some_and(Job::was_run);
+        !is_hones && read_adapter_config(&self.folder).is_ok_and(|settings| settings.drops_token_types(base))
+    }
 }
 
 impl Session {
@@ -72,6 +79,7 @@ impl Session {
         let Ok(settings) = read_adapter_config(&adapter.folder) else { return Vec::new() };
         let name = model.source.name();
         let mut notes = vec![format!("{} was added to {name}", settings.describe())];
+        notes.extend(self.peft_notes());
         if let Some(base) = settings.other_base(Some(name)) {
             notes.push(format!(
                 "warning: the adapter names {base} as its base: it fits {name}, but answers as it was trained to only where both have the \
@@ -80,6 +88,23 @@ impl Session {
         }
         notes.extend(self.warnings());
         notes
+    }
+
+    /// What of the loaded adapter does not count, because it does not in PEFT either, in sentences.
+    #[must_use]
+    pub fn peft_notes(&self) -> Vec<String> {
+        let (Some(adapter), Some(model)) = (&self.adapter, &self.model) else { return Vec::new() };
+        let config = &model.pretrained.config;
+        let types = adapter.drops_token_types(config).then(|| {
+            "PEFT trains question answering with all token types 0, whatever the tokenizer gives, so they are 0 here too".to_owned()
+        });
+        let settings = read_adapter_config(&adapter.folder).ok();
+        let table = settings.and_then(|settings| settings.unread_table(config).ok().flatten()).map(|table| {
+            format!(
+                "its copy of {table} is not used: encoder and decoder read the base's table, in PEFT too, where only {table} is replaced"
+            )
+        });
+        types.into_iter().chain(table).collect()
     }
 
     /// The task that an adapter was trained for, as its job or PEFT's settings say it, where the model has a head for it.
@@ -122,9 +147,30 @@ fn config_beside(folder: &Folder) -> Option<ModelConfig> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::ADAPTER_CONFIG;
+    use crate::config::{ModelSource, ReadOptions, RunConfig};
 
     const BERT: &str = r#"{"model_type":"bert","vocab_size":10,"hidden_size":8,"num_hidden_layers":1,
         "num_attention_heads":2,"intermediate_size":16,"max_position_embeddings":32"#;
+
+    #[test]
+    fn token_types_count_where_hone_trained_the_adapter() {
+        let base = ModelConfig::from_json(format!("{BERT},\"type_vocab_size\":2}}").as_bytes()).expect("usable");
+        let settings =
+            r#"{"peft_type":"LORA","task_type":"QUESTION_ANS","r":4,"lora_alpha":8,"target_modules":["query"]}"#;
+        let drops = |job: Option<Job>| {
+            let mut folder = Folder::new();
+            folder.insert(ADAPTER_CONFIG, settings);
+            LoadedAdapter { folder, labels: None, job }.drops_token_types(&base)
+        };
+        let job = |file: Option<&str>| {
+            let file = file.map(str::to_owned);
+            Job::new(ModelSource::hub("a/b"), file, ReadOptions::default(), RunConfig::default())
+        };
+        assert!(drops(None));
+        assert!(drops(Some(job(None))), "Hone wrote PEFT's adapter again");
+        assert!(!drops(Some(job(Some("questions.json")))));
+    }
 
     #[test]
     fn what_a_head_is_for_is_said_beside_it_or_follows_from_its_labels() {

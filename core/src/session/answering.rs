@@ -21,17 +21,20 @@ pub struct Answering {
     part_size: usize,
     /// How texts are written; `None` of models that do not write.
     write_as: Option<WriteAs>,
+    /// A text that can't be used is left out with the reason, as images are.
+    leaves_out_texts: bool,
     answered: Answered,
 }
 
 /// What came of inputs.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Answered {
-    /// An answer an input, in their order; `None` of images that can't be read, and of prompts that do not fit.
+    /// An answer an input, in their order; `None` of images that can't be read, of prompts that do not fit, and of texts
+    /// that were left out.
     pub predictions: Vec<Option<Prediction>>,
     /// Indices of inputs that are longer than the model reads, and were cut; ascending.
     pub cut: Vec<usize>,
-    /// Indices of images that can't be read and of prompts that do not fit, with the reason; ascending.
+    /// Indices of those without an answer, with the reason; ascending.
     pub bad: Vec<(usize, String)>,
     /// What the rules for what is written replaced.
     pub filtered: FilterCounts,
@@ -56,13 +59,19 @@ impl Answering {
         });
         order.sort_by_key(|index| std::cmp::Reverse(length(index)));
         let answered = Answered { predictions: vec![None; inputs.len()], bad, ..Answered::default() };
-        Self { inputs, order, next: 0, part_size: part_size.max(1), write_as: None, answered }
+        Self { inputs, order, next: 0, part_size: part_size.max(1), write_as: None, leaves_out_texts: false, answered }
     }
 
     /// The same of a model that writes: what it writes after each input, one input at a time.
     #[must_use]
     pub fn writing(self, write_as: Option<WriteAs>) -> Self {
         Self { write_as, ..self }
+    }
+
+    /// The same of the rows of a file: a text that can't be used is left out with the reason, and is no error.
+    #[must_use]
+    pub fn leaving_out_texts(self, leaves_out_texts: bool) -> Self {
+        Self { leaves_out_texts, ..self }
     }
 
     /// How many were answered, of how many.
@@ -85,7 +94,8 @@ impl Session {
     /// Answers the next inputs; `false` once all are answered. `part` names one of a run's several tasks.
     ///
     /// # Errors
-    /// As [`Session::predict`] and [`Session::predict_part`]; of a text that can't be used with its number among all inputs, from 1.
+    /// As [`Session::predict`] and [`Session::predict_part`]; of a text that can't be used, unless those are left
+    /// out, with its number among all inputs, from 1.
     pub async fn answer_inputs(
         &mut self,
         answering: &mut Answering,
@@ -121,10 +131,10 @@ impl Session {
                     let Some(&of_all) = left.get(at) else {
                         return Err(TaskError::Input { index, reason }.into());
                     };
-                    if batch[at].image.is_none() {
+                    if batch[at].image.is_none() && !answering.leaves_out_texts {
                         return Err(TaskError::Input { index: of_all + 1, reason }.into());
                     }
-                    answering.answered.bad.push((of_all, reason)); // which names the image
+                    answering.answered.bad.push((of_all, reason)); // of an image it names that
                     batch.remove(at);
                     left.remove(at);
                 }

@@ -62,7 +62,7 @@ impl Session {
         let (source, task) = (model.source.clone(), model.task);
         self.release_built(); // room for the changed one
         let (mut model, built) = LoadedModel::new(source, pretrained, Some(task), &self.device)?;
-        let info = ModelInfo { notes: notes.clone(), ..model.info(&built) };
+        let info = ModelInfo { notes: notes.clone(), ..model.info(&built, None) };
         let before = self.model.take().ok_or(SessionError::NoModel)?;
         if !changes.is_empty() {
             let original = before.into_original();

@@ -78,7 +78,7 @@ pub enum SessionError {
         limit: usize,
     },
     /// A head whose scores mean something else to another task.
-    #[error("this model's head is for {head} (config.json: problem_type): choose the task {task}")]
+    #[error("this model's head is for {head} (config.json: problem_type): choose the task {}", .task.replace('_', "-"))]
     OtherHead {
         /// What it is for.
         head: &'static str,
@@ -205,6 +205,9 @@ impl SessionError {
                 (ProblemKind::Data, "choose rows with the labels of the model, or start a run on these")
             }
             Self::Settings(_) => (ProblemKind::Config, "correct these settings, or leave them out"),
+            Self::Data(DataError::NoTemplateForFormat) => {
+                (ProblemKind::Config, "choose another way to join prompts and answers, or a model with a chat template")
+            }
             Self::OtherHead { .. } => (ProblemKind::Config, "choose that task, or a model for this one"),
             Self::NoHeadFor { .. } => (ProblemKind::Config, "choose another task, or another model"),
             Self::OtherTask { .. } => (ProblemKind::Config, "choose a model of the other kind"),
@@ -256,6 +259,10 @@ impl SessionError {
             Self::Checkpoint(CheckpointError::Quantized { .. }) => {
                 (ProblemKind::Model, "choose weights in f32, f16 or bf16")
             }
+            Self::Checkpoint(CheckpointError::ImageProcessor(_)) => (
+                ProblemKind::Model,
+                "correct preprocessor_config.json, which says how images are prepared, or choose another model",
+            ),
             Self::Checkpoint(_) | Self::Train(TrainError::Checkpoint(_)) => (
                 ProblemKind::Model,
                 "choose config.json, model.safetensors and the tokenizer of one and the same model",
@@ -310,5 +317,18 @@ impl From<TaskError> for SessionError {
             TaskError::Tokenizer(error) => Self::Tokenizer(error),
             other => Self::Task(other),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::ImageError;
+
+    #[test]
+    fn of_how_images_are_prepared_the_hint_names_the_file_that_says_it() {
+        let error = ImageError::NoProcessor { model_type: "swin".into() };
+        let problem = SessionError::Checkpoint(CheckpointError::ImageProcessor(error)).problem();
+        assert!(problem.hint.contains("preprocessor_config.json"), "{}", problem.hint);
     }
 }

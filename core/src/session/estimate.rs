@@ -6,7 +6,7 @@
 use super::SessionError;
 use super::model::default_targets;
 use super::protocol::Weights;
-use super::run::{Session, check_run};
+use super::run::{Session, check_run, groups_of};
 use super::weights::trains_head;
 use crate::config::{Dtype, Freeze, LoraConfig, Method, RunConfig, Techniques};
 use crate::data::DataFiles;
@@ -16,7 +16,7 @@ use crate::plan::{
     Alternatives, Batches, Estimate, Inputs, Kernels, Limits, Measured, MemoryParts, estimate, lighter_methods, predict,
 };
 use crate::task::{HeadKind, TaskRows};
-use crate::train::{StepTimes, TimedModel, time_steps};
+use crate::train::{StepTimes, TimedModel, check_targets, chosen_figure, time_steps};
 
 /// Bytes of a step from which on what the device allocates for it says something about larger ones.
 const TELLING_BYTES: u64 = 32 << 20;
@@ -74,7 +74,8 @@ impl Session {
     /// counts, or there are no seconds. Changes of the model are not made for it.
     ///
     /// # Errors
-    /// When model or rows are missing, a setting can't be used or does not fit the model, or the device fails.
+    /// When model or rows are missing, a setting can't be used or does not fit model and rows, as at the beginning of a run, or the
+    /// device fails.
     pub async fn estimate(&mut self, mut run: RunConfig, meter: &Meter<'_>) -> Result<Estimate, SessionError> {
         let problems = run.check();
         if !problems.is_empty() {
@@ -95,10 +96,17 @@ impl Session {
         let of_model: u64 = model.pretrained.folder.iter().map(|(_, bytes)| bytes.len() as u64).sum();
         let of_data = size_of_files(&data.files);
         let rows = model.with_task_model(|text| data.rows.prepare_to_train(text, &run))?;
+        let wanted = MeasuredFor::of(&run);
+        let is_known = self.measured.as_ref().is_some_and(|(of, _)| *of == wanted);
+        chosen_figure(rows.as_ref(), &run)?;
+        if !is_known {
+            groups_of(data, rows.as_ref(), &run.balance_column)?; // it reads the file again: once will do
+        }
         let base = match &self.trainer {
             Some(trainer) => trainer.model().clone(),
             None => self.kept(Weights::Base)?,
         };
+        check_targets(&base, &run, &config)?;
         let shape = base.plan_shape(&config, rows.labels().len().max(task.spec().num_outputs));
         let batches = Batches::of(rows.as_ref(), &run, shape.patch_size);
         let (kernels, num_threads) = (kernels_of(&self.device), num_threads() as u64);
@@ -111,9 +119,7 @@ impl Session {
         let can_cut = task.spec().head != HeadKind::Pooled && run.mixup_alpha == 0.0;
         let has_one_label = task.spec().gives_one_label();
         let offered = Alternatives { can_cut, has_one_label, other_methods: &others };
-        let wanted = MeasuredFor::of(&run);
-        let is_known = self.measured.as_ref().is_some_and(|(of, _)| *of == wanted);
-        let writes_samples = task.spec().head.writes() && batches.num_valid_rows > 0;
+        let writes_samples = task.spec().writes() && batches.num_valid_rows > 0;
         let said = |measured: Option<&Measured>| {
             let estimate = estimate(&inputs, &run, measured, meter.limits, offered);
             Estimate { writes_samples, ..estimate }

@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn every_file_has_its_name_and_its_hash() {
         let file = |bytes: &[u8]| ("rows.csv".to_owned(), bytes.to_vec());
-        let files = DataFiles { train: file(b"abc"), valid: None, test: Some(file(b"")) };
+        let files = DataFiles { train: file(b"abc"), test: Some(file(b"")), ..DataFiles::default() };
         let hashes = hashes_of(&files);
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!((hashes.train.as_deref(), hashes.valid.as_deref()), (Some(abc), None));

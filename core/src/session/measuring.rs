@@ -31,7 +31,7 @@ const PREDICT: &str = "predict";
 fn input_limit(model: &LoadedModel) -> usize {
     let ModelReader::Texts(tokenizer) = &model.pretrained.reader else { return 0 };
     let own = tokenizer.model_max_length().unwrap_or(usize::MAX).min(model.pretrained.config.max_tokens());
-    if model.task.spec().head.writes() { own.min(MAX_WINDOW) } else { own }
+    if model.task.spec().writes() { own.min(MAX_WINDOW) } else { own }
 }
 
 impl Session {

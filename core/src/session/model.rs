@@ -10,7 +10,8 @@ use super::weights::{Built, HeadSettings};
 use crate::checkpoint::{CheckpointError, ModelReader, PretrainedModel, pooling_notes};
 use crate::config::{JOB_FILE, Job, ModelSource};
 use crate::folder::Folder;
-use crate::hub::{GENERATION_CONFIG, MODULES};
+use crate::generate::generation_file;
+use crate::hub::MODULES;
 use crate::model::{BackboneConfig, ModelConfig, ProblemType};
 use crate::task::{HeadKind, Reads, RenderTurns, Task, TaskModel};
 use crate::tokenizer::Conversation;
@@ -19,7 +20,7 @@ use crate::tokenizer::chat_template::{ChatTemplate, TemplateDate};
 /// The day that templates are given: core has no clock, and the same run must read the same text on any day.
 const TEMPLATE_DATE: TemplateDate = TemplateDate { year: 2026, month: 1, day: 1 };
 
-/// Most bytes of a generation_config.json that are told of: such files have some hundreds.
+/// Most bytes of a generation_config.json, or a config.json in its place, that are told of: such files have some hundreds.
 const MAX_GENERATION_CONFIG: usize = 64 << 10;
 
 /// A model that was loaded.
@@ -133,19 +134,21 @@ impl LoadedModel {
         }
     }
 
-    pub(super) fn info(&self, built: &Built) -> ModelInfo {
+    /// What is told of the model that was built, and of what neither its files nor those of `adapter` hold.
+    pub(super) fn info(&self, built: &Built, adapter: Option<&Folder>) -> ModelInfo {
         let config = &self.pretrained.config;
         let mut notes = Vec::new();
-        if let Some(problem) = self.other_problem() {
+        if let Some(problem) = self.other_problem().filter(|_| adapter.is_none()) {
             let head = describe(problem);
             let task = self.task.name();
-            notes.push(format!("its head is for {head}, not for {task}: a run begins with a fresh one"));
+            notes.push(format!("its head is for {head}, not for {task}: a run would begin with a fresh one"));
         }
-        notes.extend(built.loaded.sentences());
+        notes.extend(built.loaded.sentences_beside(adapter));
         if self.task.spec().head == HeadKind::Pooled {
             notes.extend(pooling_notes(&self.pretrained.folder));
         }
         notes.extend(self.pretrained.padding_note());
+        notes.extend(self.pretrained.type_ids_note());
         if let ModelReader::Texts(tokenizer) = &self.pretrained.reader {
             notes.extend(tokenizer.notes().iter().cloned());
         }
@@ -186,8 +189,8 @@ impl LoadedModel {
 
     /// How its own file says that it writes; none of a model that does not, or where the file is no text of that size.
     fn generation_config(&self) -> Option<String> {
-        let writes = tasks_of(&self.pretrained.config).iter().any(|task| task.spec().command == "generate");
-        let file = self.pretrained.folder.get(GENERATION_CONFIG).filter(|_| writes)?;
+        let writes = tasks_of(&self.pretrained.config).iter().any(|task| task.spec().writes());
+        let file = generation_file(&self.pretrained.folder).filter(|_| writes)?;
         let text = std::str::from_utf8(file).ok()?;
         (text.len() <= MAX_GENERATION_CONFIG).then(|| text.to_owned())
     }
@@ -219,7 +222,7 @@ impl Session {
     fn take_model(&mut self, source: ModelSource, pretrained: PretrainedModel) -> Result<ModelInfo, SessionError> {
         self.release_built();
         let (model, built) = LoadedModel::new(source, pretrained, None, &self.device)?;
-        let info = model.info(&built);
+        let info = model.info(&built, None);
         self.model = Some(model);
         self.built = Some(built);
         self.forget_task();
@@ -229,7 +232,8 @@ impl Session {
     /// What the loaded model is, used for its task as it is now; `None` where there is none, or a run has its weights.
     #[must_use]
     pub fn model_info(&self) -> Option<ModelInfo> {
-        Some(self.model.as_ref()?.info(self.built.as_ref()?))
+        let adapter = self.adapter.as_ref().map(|adapter| &adapter.folder);
+        Some(self.model.as_ref()?.info(self.built.as_ref()?, adapter))
     }
 
     /// Uses the loaded model for a task. Rows, adapter and run of another task are dropped.

@@ -242,15 +242,47 @@ impl Session {
         // What was guessed is what a run follows, and its job file says.
         let read = rows.read_options();
         self.set_task(task)?;
+        let files = without_left_out(files, rows.as_ref());
         self.data = Some(Data { files, rows, read, run });
         self.parts.clear();
         Ok(report)
     }
 }
 
+/// The files that rows were read from: without a test file that was found by its name and left out, so that a job does not name it.
+fn without_left_out(files: Rc<DataFiles>, rows: &dyn TaskData) -> Rc<DataFiles> {
+    let has_test = rows.finding_rows().is_none_or(|rows| rows.has_own_file()[1]);
+    if has_test || !files.is_test_by_name {
+        return files;
+    }
+    Rc::new(DataFiles { test: None, is_test_by_name: false, ..Rc::unwrap_or_clone(files) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_test_file_that_was_left_out_is_no_part_of_what_was_read() {
+        let rows = |label: &dyn Fn(usize) -> String| -> Vec<u8> {
+            let lines: String = (0..30).map(|row| format!("the text of row {row},{}\n", label(row))).collect();
+            format!("text,label\n{lines}").into_bytes()
+        };
+        let train = ("train.csv".to_owned(), rows(&|row| ["ham", "spam"][row % 2].to_owned()));
+        let read = |label: &dyn Fn(usize) -> String| {
+            let test = Some(("test.csv".to_owned(), rows(label)));
+            let files =
+                Rc::new(DataFiles { train: train.clone(), test, is_test_by_name: true, ..DataFiles::default() });
+            let (options, run) = (ReadOptions::default(), RunConfig::default());
+            let survey =
+                Survey::new(Task::SequenceClassification, Rc::clone(&files), &options, &run).expect("good rows");
+            (without_left_out(files, survey.data_rows()).test.is_some(), survey.report.warnings.concat())
+        };
+        let (has_test, said) = read(&|_| "-1".to_owned());
+        assert!(!has_test && said.contains("test.csv has no labels"), "{said}");
+        let (has_test, said) = read(&|_| "ham".to_owned());
+        assert!(has_test && !said.contains("has no labels"), "{said}");
+    }
 
     #[test]
     fn a_general_text_says_how_it_was_read() {

@@ -12,7 +12,7 @@ use super::several::{Part, in_part};
 use crate::config::{ReadOptions, RunConfig, check_part_names};
 use crate::data::DataFiles;
 use crate::task::several::goes_with_others;
-use crate::task::{DataReport, Task, guess_for_model};
+use crate::task::{DataReport, Task, guess_for_model_as_read};
 
 /// One of several tasks that is asked for.
 #[derive(Debug, Clone)]
@@ -114,7 +114,7 @@ impl Session {
     ) -> Result<Reading, SessionError> {
         let task = match task {
             Some(task) => task,
-            None => self.guess_part(&files)?,
+            None => self.guess_part(&files, read)?,
         };
         if !goes_with_others(task) {
             return Err(SessionError::OnlyAlone { task: task.name() });
@@ -123,11 +123,11 @@ impl Session {
     }
 
     /// The task that files are for where nobody says.
-    fn guess_part(&self, files: &DataFiles) -> Result<Task, SessionError> {
+    fn guess_part(&self, files: &DataFiles, read: &ReadOptions) -> Result<Task, SessionError> {
         let model = self.loaded()?;
         let mut tasks = tasks_of(&model.pretrained.config);
         tasks.retain(|&task| goes_with_others(task));
-        Ok(guess_for_model(&files.train.0, &files.train.1, &tasks, model.task))
+        Ok(guess_for_model_as_read(&files.train.0, &files.train.1, read, &tasks, model.task))
     }
 
     /// Takes the rows of several tasks in the place of those before; what was not read yet is read now. The model is used for

@@ -253,7 +253,7 @@ impl Asked {
         let asked = num_rows.min(MAX_ROWS);
         let indices: Vec<usize> = (0..asked).map(|index| first + index * num_rows / asked.max(1)).collect();
         let task = head.map_or_else(|| rows.task(), |head| task_of_head(rows.as_ref(), head));
-        let at_once = if task.spec().head.writes() { 1 } else { BATCH_SIZE };
+        let at_once = if task.spec().writes() { 1 } else { BATCH_SIZE };
         let batches = indices.chunks(at_once).map(<[usize]>::to_vec).collect();
         Self::Rows { rows: Rc::clone(rows), split, batches, num_rows, is_cut: false }
     }
@@ -283,9 +283,12 @@ impl Asked {
     fn words(&self, num_alike: usize, num_asked: usize) -> String {
         match self {
             Self::MadeUp(_) => format!("{num_alike} of {num_asked} made-up inputs, as there are no rows for it here"),
-            Self::Rows { split, num_rows, is_cut, .. } => {
+            Self::Rows { rows, split, num_rows, is_cut, .. } => {
                 let words = split.words();
-                let mut text = format!("{} of {} {words} rows", count(num_alike), count(num_asked));
+                // A row of questions is read in several windows, each of which is asked by itself.
+                let are_windows = rows.as_several().is_none() && rows.task() == Task::QuestionAnswering;
+                let noun = if are_windows { "windows" } else { "rows" };
+                let mut text = format!("{} of {} {words} {noun}", count(num_alike), count(num_asked));
                 if *num_rows > num_asked {
                     let why = if *is_cut { ": more would have taken too long" } else { "" };
                     text.push_str(&format!(" (of {}{why})", count(*num_rows)));

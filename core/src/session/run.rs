@@ -256,7 +256,7 @@ impl Session {
             self.forget_run();
         }
         let model = self.loaded()?;
-        let (built, _) = head.build(&model.pretrained, &device)?;
+        let (built, loaded) = head.build(&model.pretrained, &device)?;
         if drops_run {
             check_targets(&built, &run, &model.pretrained.config)?;
         }
@@ -264,7 +264,8 @@ impl Session {
         let ([data_file, valid_file, test_file], data_sha256) = (names_of(&data.files), hashes_of(&data.files));
         let job = Job::new(model.source.clone(), data_file, data.read.clone(), run);
         let job = Job { valid_file, test_file, data_sha256, changes, task: Some(model.task), ..job };
-        let mut trainer = Trainer::new(job.clone(), rows, model.pretrained.config.clone(), built, device)?;
+        let trainer = Trainer::new(job.clone(), rows, model.pretrained.config.clone(), built, device)?;
+        let mut trainer = trainer.with_fresh(&loaded.fresh);
         if let Some(groups) = groups {
             trainer = trainer.with_groups(groups);
         }
@@ -421,7 +422,7 @@ impl Session {
 }
 
 /// The group of each training row by the value that it has in a column; `None` where no column is evened out.
-fn groups_of(data: &Data, rows: &dyn TaskRows, column: &str) -> Result<Option<Vec<usize>>, SessionError> {
+pub(super) fn groups_of(data: &Data, rows: &dyn TaskRows, column: &str) -> Result<Option<Vec<usize>>, SessionError> {
     if column.is_empty() {
         return Ok(None);
     }

@@ -23,7 +23,7 @@ use crate::config::{
 };
 use crate::data::rows_an_epoch;
 use crate::event::Split;
-use crate::model::Model;
+use crate::model::{Model, path_in_whole};
 use crate::task::several::{PartRows, SeveralRows, figure_names, settings_of, thresholds_of};
 use crate::task::{
     Evaluation, EvaluationDetail, PredictRequest, Prediction, RowPredictions, Task, TaskData, TaskError, TaskInput,
@@ -101,7 +101,7 @@ impl Session {
         let rows = self.prepare_rows(|rows, text| rows.prepare_to_train(text, &run))?;
         let device = self.device.clone().autodiff();
         self.built = None; // the run has weights of its own
-        let built = self.build_parts(&rows, &run, &device)?;
+        let (built, fresh) = self.build_parts(&rows, &run, &device)?;
         let model = self.loaded()?;
         if drops_run {
             check_targets(&built, &run, &model.pretrained.config)?;
@@ -117,7 +117,7 @@ impl Session {
         let job = Job { changes: model.changes(), parts: parts.collect(), ..job };
         let rows: Rc<dyn TaskRows> = Rc::new(rows);
         let trainer = Trainer::new(job.clone(), rows, model.pretrained.config.clone(), built, device)?;
-        Ok((trainer, job))
+        Ok((trainer.with_fresh(&fresh), job))
     }
 
     /// The rows of all parts, with their tokens, each prepared by `prepare`.
@@ -154,7 +154,7 @@ impl Session {
         }
         self.built = None; // room for the one with all heads
         let rows = self.prepare_rows(|rows, text| rows.prepare(text, run))?;
-        let model = self.build_parts(&rows, run, &self.device)?.for_inference();
+        let model = self.build_parts(&rows, run, &self.device)?.0.for_inference();
         self.measure(&model, &rows, split, &self.thresholds(Weights::Base), progress).await
     }
 
@@ -188,28 +188,34 @@ impl Session {
         problems
     }
 
-    /// The encoder as it was loaded, with a head for each part.
-    fn build_parts(&self, rows: &SeveralRows, run: &RunConfig, device: &Device) -> Result<Model, SessionError> {
+    /// The encoder as it was loaded, with a head for each part; and the paths of what no file holds.
+    fn build_parts(
+        &self,
+        rows: &SeveralRows,
+        run: &RunConfig,
+        device: &Device,
+    ) -> Result<(Model, Vec<String>), SessionError> {
         let pretrained = &self.loaded()?.pretrained;
-        let mut whole: Option<Model> = None;
+        let (mut whole, mut fresh) = (None::<Model>, Vec::new());
         for (index, part) in rows.parts().iter().enumerate() {
             // Heads of the same form begin with values of their own.
             let own = RunConfig { seed: run.seed.wrapping_add(index as u64), ..run.clone() };
             let head = HeadSettings::new(part.rows.task(), &own, part.rows.labels().len());
-            let (built, _) = head.build(pretrained, device).map_err(|error| in_part(&part.name, error.into()))?;
+            let (built, loaded) = head.build(pretrained, device).map_err(|error| in_part(&part.name, error.into()))?;
+            fresh.extend(loaded.fresh.iter().map(|path| path_in_whole(path, index).into_owned()));
             match &mut whole {
                 None => whole = Some(built),
                 Some(whole) => whole.more_heads.push(built.head),
             }
         }
-        whole.ok_or(SessionError::NoData)
+        Ok((whole.ok_or(SessionError::NoData)?, fresh))
     }
 
     /// A model for inference with the heads of all parts.
     pub(super) fn weights_of_parts(&self, weights: Weights) -> Result<Model, SessionError> {
         let trainer = self.trainer.as_ref().ok_or(SessionError::NotTrained)?;
         let mut found = match (weights, trainer.rows().as_several()) {
-            (Weights::Base, Some(several)) => self.build_parts(several, &trainer.job().run, &self.device)?,
+            (Weights::Base, Some(several)) => self.build_parts(several, &trainer.job().run, &self.device)?.0,
             _ => trainer.model().clone(),
         };
         found.enable_adapters(weights == Weights::Tuned);

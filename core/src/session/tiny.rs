@@ -28,7 +28,7 @@ pub(crate) fn with_lines(run: &RunConfig) -> Session {
         let (text, label) = [("my lord is come", "arrival"), ("thou hast slain my queen", "lament")][index % 2];
         csv.push_str(&format!("{text} {index},{label}\n"));
     }
-    let files = DataFiles { train: ("lines.csv".into(), csv.into_bytes()), valid: None, test: None };
+    let files = DataFiles { train: ("lines.csv".into(), csv.into_bytes()), ..DataFiles::default() };
     let mut session = loaded();
     session.load_data(files, &ReadOptions::default(), run).expect("the rows load");
     session

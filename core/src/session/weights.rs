@@ -3,13 +3,12 @@
 use burn::tensor::Device;
 
 use super::SessionError;
-use super::adapter::LoadedAdapter;
 use super::protocol::Weights;
 use super::run::Session;
 use crate::checkpoint::{CheckpointError, LoadReport, PretrainedModel, load_adapter};
 use crate::config::{Method, Pooling, RunConfig};
 use crate::folder::Folder;
-use crate::model::Model;
+use crate::model::{Backbone, Model};
 use crate::task::{HeadKind, Task};
 
 /// Outputs of a head of labels while none are known.
@@ -49,7 +48,7 @@ impl HeadSettings {
             task,
             pooling: if spec.head == HeadKind::Sequence { run.pooling } else { Pooling::default() },
             num_outputs,
-            seed: if spec.head.writes() { 0 } else { run.seed }, // all of it is in the file
+            seed: if spec.writes() { 0 } else { run.seed }, // all of it is in the file
             is_from_scratch: false,
         }
     }
@@ -145,13 +144,18 @@ impl Session {
             }
         };
         let built = self.built.insert(built);
-        let (Weights::Tuned, Some(LoadedAdapter { folder: adapter, .. })) = (weights, &self.adapter) else {
+        let (Weights::Tuned, Some(adapter)) = (weights, &self.adapter) else {
             return Ok(built.base.clone());
         };
         if let Some(tuned) = &built.tuned {
             return Ok(tuned.clone());
         }
-        let tuned = load_adapter(&model.config, built.base.clone(), adapter, &self.device)?;
+        let mut tuned = load_adapter(&model.config, built.base.clone(), &adapter.folder, &self.device)?;
+        if let Backbone::Encoder(encoder) = &mut tuned.backbone
+            && adapter.drops_token_types(&model.config)
+        {
+            encoder.ignore_token_types();
+        }
         Ok(built.tuned.insert(tuned).clone())
     }
 
@@ -231,7 +235,7 @@ mod tests {
         let train = ("rows.csv".to_owned(), format!("text,label\n{rows}").into_bytes());
         let mut session = Session::new(Device::flex());
         session.load_model(ModelSource::Local { name: "tiny".into() }, folder).expect("the fixture loads");
-        let files = DataFiles { train, valid: None, test: None };
+        let files = DataFiles { train, ..DataFiles::default() };
         session.load_data(files, &ReadOptions::default(), &run).expect("the rows load");
         session.start(run.clone()).expect("it starts");
         while block_on(session.next_event()).expect("the run goes on").is_some() {}
@@ -255,7 +259,7 @@ mod tests {
             assert_eq!([none.num_outputs, three.num_outputs], expected, "{}", task.name());
             let has_pooling = spec.head == HeadKind::Sequence;
             assert_eq!(none.pooling == Pooling::Mean, has_pooling, "{}", task.name());
-            assert_eq!(none.seed == 7, !spec.head.writes(), "{}", task.name());
+            assert_eq!(none.seed == 7, !spec.writes(), "{}", task.name());
             assert_eq!(none.of_run(&run), none, "{}", task.name());
             let fresh = none.of_run(&RunConfig { from_scratch: true, ..run.clone() });
             assert!(fresh.is_from_scratch && fresh.seed == 7, "{}", task.name());

@@ -13,9 +13,8 @@ use crate::data::DataFiles;
 use crate::event::Split;
 use crate::generate::{
     FilterCounts, FinishReason, FinishedText, GenerateError, Generation, PromptRoom, SamplingConfig, TextGeneration,
-    adopt_generation_config, encode_to_fit,
+    adopt_generation_config, encode_to_fit, generation_file,
 };
-use crate::hub::GENERATION_CONFIG;
 use crate::metrics::{TextSample, TextStyles, WrittenText, evaluate_with_intervals, text_style};
 use crate::model::Model;
 use crate::task::causal_lm::{GENERAL_TEXT, GENERAL_TOKENS_AT_EVALUATIONS, MAX_GENERAL_TOKENS, rows_of_text};
@@ -31,6 +30,8 @@ pub struct Generated {
     pub num_tokens: usize,
     /// Why it ended.
     pub finish_reason: FinishReason,
+    /// Tokens of the model's window, where that was full and the settings would have let the text go on.
+    pub filled_window: Option<usize>,
     /// What the rules for it replaced.
     pub filtered: FilterCounts,
 }
@@ -55,9 +56,6 @@ struct WrittenTexts {
     notes: Vec<String>,
 }
 
-/// The command of tasks whose models write.
-const GENERATE: &str = "generate";
-
 impl Session {
     /// Checks that the model can be talked with.
     ///
@@ -65,6 +63,22 @@ impl Session {
     /// When it has no chat template, or a broken one.
     pub fn check_chat(&self) -> Result<(), SessionError> {
         self.loaded()?.template().map(|_| ())
+    }
+
+    /// Most tokens that training read of a source, where this one is longer: it is read whole all the same. `None` of others, of models
+    /// without a job, and of those that write on from a prompt.
+    ///
+    /// # Errors
+    /// When no model is loaded, or its tokenizer fails.
+    pub fn longer_than_trained(&self, prompt: &Prompt) -> Result<Option<u32>, SessionError> {
+        let Prompt::Text(text) = prompt else { return Ok(None) };
+        if !matches!(self.task()?.spec().head, HeadKind::Seq2seqLm) {
+            return Ok(None);
+        }
+        let Some(job) = self.own_job() else { return Ok(None) };
+        let limit = job.run.max_seq_length;
+        let encoded = self.loaded()?.pretrained.tokenizer().encode(text, limit as usize)?;
+        Ok((encoded.num_tokens_untruncated > limit as usize).then_some(limit))
     }
 
     /// Writes on from a prompt; `show` gets each piece of text and says whether to go on. With beams the pieces are empty
@@ -96,15 +110,16 @@ impl Session {
             }
         }
         let (num_tokens, finish_reason) = (generation.num_tokens(), generation.finish_reason());
+        let filled_window = generation.fills_window().then_some(window);
         let (text, filtered) = filters.apply(&text);
         if !filters.is_empty() {
             show(&text).await;
         }
-        Ok(Generated { text, num_tokens, finish_reason, filtered })
+        Ok(Generated { text, num_tokens, finish_reason, filled_window, filtered })
     }
 
-    /// Takes what nobody chose from the model's generation_config.json, as `transformers` does; says what was taken, and what of the
-    /// file is not followed. `is_typed` says of a setting whether it was chosen.
+    /// Takes what nobody chose from the model's generation_config.json, else from its config.json, as `transformers` does; says
+    /// what was taken, and what of the file is not followed. `is_typed` says of a setting whether it was chosen.
     ///
     /// # Errors
     /// When no model is loaded.
@@ -113,7 +128,7 @@ impl Session {
         sampling: &mut SamplingConfig,
         is_typed: impl Fn(&str) -> bool,
     ) -> Result<Vec<String>, SessionError> {
-        let file = self.loaded()?.pretrained.folder.get(GENERATION_CONFIG);
+        let file = generation_file(&self.loaded()?.pretrained.folder);
         Ok(file.map_or_else(Vec::new, |json| adopt_generation_config(sampling, json, is_typed)))
     }
 
@@ -289,7 +304,7 @@ impl Session {
     }
 
     fn check_writes(&self) -> Result<(), SessionError> {
-        if self.task()?.spec().command == GENERATE { Ok(()) } else { Err(self.other_task()) }
+        if self.task()?.spec().writes() { Ok(()) } else { Err(self.other_task()) }
     }
 
     fn writing_model(&mut self, weights: Weights) -> Result<Model, SessionError> {

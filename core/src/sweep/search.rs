@@ -124,6 +124,12 @@ impl Sweep {
         }
     }
 
+    /// What [`Self::next_leg`] would give; the sweep stays as it is, also where a rung is full.
+    #[must_use]
+    pub fn peek_leg(&self) -> Option<Leg> {
+        self.clone().next_leg()
+    }
+
     /// Takes what came of the leg that [`Self::next_leg`] gave.
     ///
     /// # Errors
@@ -422,7 +428,8 @@ mod tests {
         let (mut whole, mut torn) = (sweep(&rates(), &search), sweep(&rates(), &search));
         let legs = run(&mut whole);
         let mut seen = Vec::new();
-        while let Some(leg) = torn.next_leg() {
+        while let Some(leg) = torn.peek_leg() {
+            assert_eq!(torn.next_leg().as_ref(), Some(&leg), "peeking sees the next");
             assert_eq!(torn.next_leg().as_ref(), Some(&leg), "asking changes nothing");
             torn.tell(&leg, result(rate_of(&leg), leg.until)).expect("it is the next");
             torn.tell(&leg, result(1.0, leg.until)).expect_err("it was told");
@@ -430,6 +437,7 @@ mod tests {
             let json = serde_json::to_string(&torn).expect("plain values");
             torn = serde_json::from_str(&json).expect("its own JSON");
         }
+        assert_eq!(torn.next_leg(), None);
         assert_eq!((seen, torn), (legs, whole));
     }
 

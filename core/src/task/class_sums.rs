@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use super::class_answers::ClassAnswers;
 use super::outputs::{find_highest, log_softmax, probabilities};
 use super::{FigureSpec, LOSS};
-use crate::metrics::{ClassScores, Confusion, Evaluation, Figure, figure};
-use crate::words::plural;
+use crate::metrics::{ClassScores, Confusion, Evaluation, Figure, figure, ranking_notes};
 
 /// What is measured of such rows. The loss is scikit-learn's `log_loss`; `roc_auc` and `average_precision` are, of two labels, those
-/// of the second, of more the means over the labels against all others; top-k accuracies are measured where there are more labels
+/// of the model's second, of more the means over the labels against all others; top-k accuracies are measured where there are more labels
 /// than k; the calibration error has 15 bins.
 pub(super) const CLASS_FIGURES: &[FigureSpec] = &[
     LOSS,
@@ -102,7 +101,7 @@ impl ClassSums {
         let scores = ClassScores::new(self.num_labels, &self.labels, &self.logits);
         let figures = if self.is_in_full { scores.figures_with_intervals() } else { scores.figures() };
         evaluation.calibration = Some(scores.calibration(self.answers.temperature, self.is_in_full));
-        evaluation.notes = notes(&scores, &evaluation, self.num_labels);
+        evaluation.notes = notes(&evaluation);
         let is_open = |name: &str| figure(&figures, name).is_some_and(|figure| figure.interval.is_none());
         if self.is_in_full && (is_open("roc_auc") || is_open("average_precision")) {
             let reason = "of so many rows and labels it would take too long, or it is undefined in most draws";
@@ -112,25 +111,23 @@ impl ClassSums {
     }
 }
 
-/// What is undefined of these rows, and why.
-fn notes(scores: &ClassScores<'_>, evaluation: &Evaluation, num_labels: usize) -> Vec<String> {
+/// What is undefined of these rows, and why; and of which label a figure is where that is not the one to expect.
+fn notes(evaluation: &Evaluation) -> Vec<String> {
     let mut notes = Vec::new();
     if evaluation.cohen_kappa.is_none() {
         let reason = "all rows have one label and are predicted to have it";
         notes.push(format!("Cohen’s kappa is undefined and left out: {reason}"));
     }
-    let (num_ranked, num_unranked) = (if num_labels == 2 { 1 } else { num_labels }, scores.num_unranked());
-    match num_unranked {
-        0 => {}
-        all if all == num_ranked => {
-            notes.push(
-                "ROC AUC is undefined and left out: no label has both rows that have it and rows that have not".into(),
-            );
-        }
-        some => notes.push(format!(
-            "ROC AUC is the mean over the labels that have rows: {} of {num_labels} left out",
-            plural(some, "label")
-        )),
+    let labels: Vec<(&str, usize)> =
+        evaluation.per_class.iter().map(|class| (class.label.as_str(), class.support)).collect();
+    // Of two labels only the second is ranked. scikit-learn takes the second in the order of the alphabet, which is that of models
+    // that Hone trained.
+    let ranked = if labels.len() == 2 { &labels[1..] } else { labels.as_slice() };
+    notes.extend(ranking_notes(ranked, evaluation.num_rows));
+    if let [(first, _), (second, 1..)] = labels.as_slice()
+        && first > second
+    {
+        notes.push(format!("Average precision is that of the label {second:?}, the model's second"));
     }
     notes
 }
@@ -199,7 +196,29 @@ mod tests {
         sums.add(0, &[1.0, 0.0, 0.0]).expect("finite");
         sums.add(1, &[1.0, 0.0, 0.0]).expect("finite");
         let (_, evaluation) = sums.finish(2);
-        assert_eq!(evaluation.notes, ["ROC AUC is the mean over the labels that have rows: 1 label of 3 left out"]);
+        let expected = [
+            "ROC AUC is the mean over the labels that some rows have and some have not: 1 label of 3 left out",
+            "Average precision is the mean over the labels that have rows: 1 label of 3 left out",
+        ];
+        assert_eq!(evaluation.notes, expected);
+    }
+
+    #[test]
+    fn average_precision_without_a_row_of_its_label_is_said_as_is_a_label_out_of_order() {
+        let notes = |labels: [&str; 2], row: usize| {
+            let mut sums = ClassSums::new(&labels.map(str::to_owned), None);
+            sums.add(row, &[0.0, 1.0]).expect("finite");
+            sums.add(0, &[1.0, 0.0]).expect("finite");
+            sums.finish(2).1.notes
+        };
+        let undefined = notes(["a", "b"], 0);
+        let said = "Average precision is undefined and left out: no row has the label \"b\"";
+        assert!(undefined.len() == 2 && undefined[1] == said, "{undefined:?}");
+        assert_eq!(notes(["a", "b"], 1), [""; 0]);
+        assert_eq!(
+            notes(["zeta", "alpha"], 1),
+            ["Average precision is that of the label \"alpha\", the model's second"]
+        );
     }
 
     #[test]

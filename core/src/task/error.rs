@@ -56,10 +56,11 @@ pub enum TaskError {
 }
 
 impl TaskError {
-    /// What the tokenizer said of the row with this number. That a setting leaves no room is said of no row.
+    /// What the tokenizer said of the row with this number. That a setting leaves no room, or that the model reads no pairs, is said
+    /// of no row.
     pub(super) fn of_row(row: usize, source: TokenizerError) -> Self {
         match source {
-            TokenizerError::TooShort { .. } => Self::Tokenizer(source),
+            TokenizerError::TooShort { .. } | TokenizerError::PairTypeIdOutside { .. } => Self::Tokenizer(source),
             source => Self::Row { row, source },
         }
     }
@@ -67,7 +68,7 @@ impl TaskError {
     /// What the tokenizer said of the input at this index, from 0.
     pub(crate) fn of_input(index: usize, source: TokenizerError) -> Self {
         match source {
-            TokenizerError::TooShort { .. } => Self::Tokenizer(source),
+            TokenizerError::TooShort { .. } | TokenizerError::PairTypeIdOutside { .. } => Self::Tokenizer(source),
             source => Self::Input { index: index + 1, reason: source.to_string() },
         }
     }

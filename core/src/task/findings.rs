@@ -1,35 +1,45 @@
 //! The search for findings among the rows of any task, and what reading had found already.
 //!
 //! In: rows ([`TaskData`]), a part at a time, and at the end the report on them. Out: [`Findings`]: of texts what
-//! [`FindingScan`] finds, of all rows those that were left out, and the advice on classes with the rows that it is about. What the
-//! report says of this by itself is there before the search ([`findings_of_report`]).
+//! [`FindingScan`] finds, of images those that stand twice ([`TaskData::image_findings`]), of all rows those that were left out, and
+//! the advice on classes with the rows that it is about. What the report says of this by itself is there before the search
+//! ([`findings_of_report`]).
 
 use super::report_parts::is_of_cut_rows;
 use std::collections::HashSet;
 
-use super::{DataReport, TaskData};
+use super::image_classification::{NEAR_LEAKED, SAME_IMAGE};
+use super::{DataReport, HeadKind, TaskData};
 use crate::config::Split;
 use crate::data::findings::{
     Finding, FindingAction, FindingGroup, FindingKind, FindingRows, FindingScan, Findings, FoundRow, LabelKind,
     NotApplied, Severity, ShownFindings, alone, mask_personal, rows_where,
 };
 use crate::data::{Advice, AdviceKind, LEAKED, SAME_TEXT, list_rows};
-use crate::words::plural;
+use crate::words::{list, plural};
 
 /// What there is to find in texts alone.
-const OF_TEXTS: [FindingKind; 11] = [
-    FindingKind::Leaks,
-    FindingKind::NearLeaks,
-    FindingKind::Conflicts,
+const OF_TEXTS: [FindingKind; 7] = [
     FindingKind::NormalizedConflicts,
     FindingKind::PersonalData,
     FindingKind::EncodingDamage,
     FindingKind::Blank,
-    FindingKind::Duplicates,
-    FindingKind::NearDuplicates,
+    FindingKind::TooLong,
     FindingKind::LanguageMix,
     FindingKind::Markup,
 ];
+
+/// What there is to find in images once they are decoded.
+const OF_IMAGES: [FindingKind; 5] = [
+    FindingKind::Leaks,
+    FindingKind::NearLeaks,
+    FindingKind::Conflicts,
+    FindingKind::Duplicates,
+    FindingKind::NearDuplicates,
+];
+
+/// Images that were left out and are named with the reason.
+const MAX_NAMED_IMAGES: usize = 5;
 
 /// A search among the rows of a task, as far as it went.
 #[derive(Debug)]
@@ -70,14 +80,17 @@ impl FindingSearch {
                 findings
             }
             _ => {
-                let reason = "rows are images; which of them look alike is in the report on the rows";
-                let not = |kind: FindingKind| NotApplied { kind, reason: reason.to_owned() };
+                let not = |kind, reason: &str| NotApplied { kind, reason: reason.to_owned() };
+                let of_texts = OF_TEXTS.map(|kind| not(kind, "rows are images, which have no text"));
+                let found = rows.image_findings();
+                let not_decoded = || OF_IMAGES.map(|kind| not(kind, "the images are not decoded yet")).to_vec();
+                let of_images = if found.is_some() { Vec::new() } else { not_decoded() };
                 let advice = report.advice.iter().map(|advice| of_classes(advice, Vec::new()));
                 Findings {
                     num_rows: rows.num_rows(),
                     labels: rows.label_rows(),
-                    findings: advice.collect(),
-                    not_applied: OF_TEXTS.into_iter().chain([FindingKind::TooLong]).map(not).collect(),
+                    findings: found.unwrap_or_default().into_iter().chain(advice).collect(),
+                    not_applied: of_texts.into_iter().chain(of_images).collect(),
                     ..Findings::default()
                 }
             }
@@ -123,7 +136,9 @@ pub fn findings_of_report(report: &DataReport) -> ShownFindings {
 pub fn finding_of_warning(warning: &str) -> Option<FindingKind> {
     if warning.contains(LEAKED) {
         Some(FindingKind::Leaks)
-    } else if warning.contains(SAME_TEXT) {
+    } else if warning.contains(NEAR_LEAKED) {
+        Some(FindingKind::NearLeaks)
+    } else if warning.contains(SAME_TEXT) || warning.contains(SAME_IMAGE) {
         Some(FindingKind::Conflicts)
     } else if is_of_cut_rows(warning) {
         Some(FindingKind::TooLong)
@@ -144,6 +159,9 @@ fn left_out(report: &DataReport) -> Option<Finding> {
         FoundRow { file, row: bad.row, split: file, index: None, note: mask_personal(reason).into_owned() }
     });
     let rows: Vec<FoundRow> = found.collect();
+    if report.task().spec().head == HeadKind::Image {
+        return Some(left_out_images(rows, report.num_bad_rows));
+    }
     let names: Vec<String> = rows.iter().map(FoundRow::name).collect();
     let (count, are) = (plural(report.num_bad_rows, "row"), if report.num_bad_rows == 1 { "is" } else { "are" });
     let empty = match report.num_empty {
@@ -162,6 +180,22 @@ fn left_out(report: &DataReport) -> Option<Finding> {
         groups: alone(rows),
         action: FindingAction::None,
     })
+}
+
+/// Images that were left out, `num_rows` in all: the first with their paths and reasons, for a person knows a file of a folder by its
+/// path.
+fn left_out_images(rows: Vec<FoundRow>, num_rows: usize) -> Finding {
+    let named = rows.iter().take(MAX_NAMED_IMAGES).map(|row| format!("row {} ({})", row.name(), row.note));
+    let named = list(&named.collect::<Vec<String>>(), num_rows);
+    let (count, are) = (plural(num_rows, "image"), if num_rows == 1 { "is" } else { "are" });
+    Finding {
+        kind: FindingKind::LeftOut,
+        severity: Severity::Warning,
+        message: format!("{count} {are} not used: {named}"),
+        num_rows,
+        groups: alone(rows),
+        action: FindingAction::None,
+    }
 }
 
 /// What a person may want to change about classes, with the rows of these.

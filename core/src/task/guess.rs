@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::Task;
 use super::plain_texts::PlainText;
 use crate::config::ReadOptions;
-use crate::data::{choose_columns, is_tagged_conll, parse, read_text, whole_start};
+use crate::data::{choose_columns, find_column, is_tagged_conll, parse, read_text, whole_start};
 use crate::words::list;
 
 /// Bytes of a file that are looked at, unless its lines are long; what is behind them changes no guess.
@@ -28,6 +28,29 @@ pub fn guess(name: &str, bytes: &[u8], tasks: &[Task]) -> Option<Task> {
     particular.into_iter().chain(general).find(|task| task.recognises(name, &bytes))
 }
 
+/// As [`guess`], but columns that were named decide: several of labels are those of several labels a row, or of numbers.
+#[must_use]
+pub fn guess_as_read(name: &str, bytes: &[u8], read: &ReadOptions, tasks: &[Task]) -> Option<Task> {
+    task_of_columns(name, bytes, read, tasks).or_else(|| guess(name, bytes, tasks))
+}
+
+/// The task among `tasks` that has several columns of labels, where several were named: that of numbers where one of them holds another
+/// number than 0 and 1, and -1, which stands where nobody said.
+fn task_of_columns(name: &str, bytes: &[u8], read: &ReadOptions, tasks: &[Task]) -> Option<Task> {
+    if read.label_columns.len() < 2 {
+        return None;
+    }
+    let is_number = |cell: &str| cell.trim().parse::<f64>().is_ok_and(|number| ![0.0, 1.0, -1.0].contains(&number));
+    let table = parse(name, beginning(&whole_rows(bytes)), read);
+    let hold_numbers = table.is_ok_and(|table| {
+        let columns: Vec<usize> =
+            read.label_columns.iter().filter_map(|column| find_column(&table, column).ok()).collect();
+        table.rows.iter().any(|row| columns.iter().any(|&column| is_number(&row.cells[column])))
+    });
+    let problem_type = if hold_numbers { "regression" } else { "multi_label_classification" };
+    tasks.iter().copied().find(|task| task.spec().problem_type == Some(problem_type))
+}
+
 /// Why [`guess`] found no task for a file: what is wrong with the file as a whole, where something is; else the names of its columns.
 #[must_use]
 pub fn explain_no_guess(name: &str, bytes: &[u8], read: &ReadOptions) -> String {
@@ -41,6 +64,12 @@ pub fn explain_no_guess(name: &str, bytes: &[u8], read: &ReadOptions) -> String 
     }
 }
 
+/// As [`guess_for_model`], but columns that were named decide, as of [`guess_as_read`].
+#[must_use]
+pub fn guess_for_model_as_read(name: &str, bytes: &[u8], read: &ReadOptions, tasks: &[Task], own: Task) -> Task {
+    task_of_columns(name, bytes, read, tasks).unwrap_or_else(|| guess_for_model(name, bytes, tasks, own))
+}
+
 /// The task that a file is read for where nobody says: the one among `tasks` that it is plainly for, else `own`, what the
 /// model is for.
 #[must_use]
@@ -50,7 +79,7 @@ pub fn guess_for_model(name: &str, bytes: &[u8], tasks: &[Task], own: Task) -> T
         // Rows with labels don't tell whether these are names or numbers, which the model's head may know.
         Some(guessed) if guessed == Task::default() && own.spec().head == guessed.spec().head => own,
         // A model that writes learns of texts, whatever stands beside them.
-        Some(guessed) if guessed == Task::default() && own.spec().head.writes() && !names_labels(name, bytes) => own,
+        Some(guessed) if guessed == Task::default() && own.spec().writes() && !names_labels(name, bytes) => own,
         Some(guessed) => guessed,
         None => own,
     }
@@ -159,6 +188,27 @@ mod tests {
         assert_eq!(guess("x.tsv", &labeled_rows()), Task::CausalLm, "nothing is called a label");
         assert_eq!(guess("x.csv", &rows("author,text")), Task::CausalLm);
         assert_eq!(guess("x.csv", "text\none\ntwo\n"), Task::CausalLm);
+    }
+
+    #[test]
+    fn several_named_columns_of_labels_decide() {
+        let read = |names: &[&str]| ReadOptions {
+            label_columns: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..ReadOptions::default()
+        };
+        let row =
+            |i: usize| format!("the text of row {i},{},{},{}.5,3\n", i % 2, usize::from(i.is_multiple_of(3)), i % 5);
+        let file = format!("text,spam,urgent,useful,stars\n{}", (0..30).map(row).collect::<String>());
+        let guess = |names: &[&str], tasks: &[Task]| guess_as_read("x.csv", file.as_bytes(), &read(names), tasks);
+        assert_eq!(guess(&["spam", "urgent"], Task::ALL), Some(Task::MultiLabel));
+        assert_eq!(guess(&["useful", "stars"], Task::ALL), Some(Task::Regression));
+        assert_eq!(guess(&["spam", "missing"], Task::ALL), Some(Task::MultiLabel), "what is missing is said later");
+        assert_eq!(guess(&["spam"], Task::ALL), super::guess("x.csv", file.as_bytes(), Task::ALL));
+        let own = Task::SequenceClassification;
+        let of_model =
+            |tasks: &[Task]| guess_for_model_as_read("x.csv", file.as_bytes(), &read(&["spam", "urgent"]), tasks, own);
+        assert_eq!(of_model(&tasks(false)), Task::MultiLabel);
+        assert_eq!(of_model(&[own]), own, "the model has no such head");
     }
 
     #[test]

@@ -1,17 +1,20 @@
 //! What a report on a run shows of any task, by what its evaluation and its predictions have: labels of the rows, figures of each
 //! label, bins of probabilities, and the rows that are most wrong.
 
+use std::fmt::Display;
+
 use serde::{Deserialize, Serialize};
 
 use super::token_classification::Span;
 use super::{Evaluation, EvaluationDetail, ReportDetail, RowPredictions};
 use crate::metrics::{self, ClassMetrics, ReliabilityBin};
+use crate::words::shorten;
 
 /// Rows that are kept of those that are wrong.
 const MAX_WORST: usize = 20;
 
 /// Characters of a row's text that are kept.
-const MAX_CHARS: usize = 400;
+pub(super) const MAX_CHARS: usize = 400;
 
 /// A row that the model answers wrongly.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -181,7 +184,9 @@ pub(super) fn labels_text(names: &[String], ids: &[usize]) -> String {
 }
 
 fn wrong_numbers(row: &super::regression::RowPrediction) -> Option<(f64, WorstRow)> {
-    let off = row.numbers.iter().zip(&row.predicted).map(|(number, found)| f64::from((number - found).abs()));
+    // A number that is predicted as well as it can be is no mistake.
+    let wrong = row.numbers.iter().zip(&row.predicted).filter(|(number, found)| **number as f32 != **found);
+    let off = wrong.map(|(number, &found)| (number - f64::from(found)).abs());
     let by = off.fold(0.0, f64::max);
     let text = with_second(&row.text, row.second.as_deref());
     let (expected, predicted) = (numbers_text(&row.numbers), numbers_text(&row.predicted));
@@ -190,7 +195,7 @@ fn wrong_numbers(row: &super::regression::RowPrediction) -> Option<(f64, WorstRo
 }
 
 /// Numbers in one text.
-pub(super) fn numbers_text(numbers: &[f32]) -> String {
+pub(super) fn numbers_text<N: Display>(numbers: &[N]) -> String {
     numbers.iter().map(|number| format!("{number:.4}")).collect::<Vec<_>>().join(", ")
 }
 
@@ -247,8 +252,8 @@ fn wrong_neighbour(row: &super::sentence_embedding::RowPrediction) -> Option<(f6
 }
 
 fn wrong_row(row: usize, text: &str, expected: String, predicted: String, note: String) -> WorstRow {
-    let (expected, predicted) = (shortened(&expected), shortened(&predicted));
-    WorstRow { part: String::new(), row, text: shortened(text), expected, predicted, note }
+    let [text, expected, predicted] = [text, &expected, &predicted].map(|shown| shorten(shown, MAX_CHARS));
+    WorstRow { part: String::new(), row, text, expected, predicted, note }
 }
 
 pub(super) fn name_of(names: &[String], id: usize) -> String {
@@ -257,14 +262,6 @@ pub(super) fn name_of(names: &[String], id: usize) -> String {
 
 pub(super) fn with_second(text: &str, second: Option<&str>) -> String {
     second.map_or_else(|| text.to_owned(), |second| format!("{text}\n{second}"))
-}
-
-/// At most [`MAX_CHARS`] characters, with an ellipsis where something was left out.
-pub(super) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(MAX_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -294,14 +291,14 @@ mod tests {
 
     #[test]
     fn numbers_are_wrong_by_their_distance() {
-        let row = |row, number: f32, found: f32| regression::RowPrediction {
+        let row = |row, number: f64, found: f32| regression::RowPrediction {
             row,
             text: "t".into(),
             second: Some("u".into()),
             numbers: vec![number],
             predicted: vec![found],
         };
-        let rows = RowPredictions::Regression(vec![row(1, 1.0, 1.0), row(2, 1.0, 3.5)]);
+        let rows = RowPredictions::Regression(vec![row(1, 0.1, 0.1), row(2, 1.0, 3.5)]);
         let wrong = wrong_rows(&[], &rows);
         assert_eq!(wrong.len(), 1);
         assert_eq!((wrong[0].1.note.as_str(), wrong[0].1.text.as_str()), ("off by 2.5000", "t\nu"));

@@ -84,7 +84,7 @@ pub use evaluation::Evaluation;
 pub use explanation::{Explanation, NearRow, NearestRows, TextPart, text_parts};
 pub use few_shot::{FewShot, FewShotReport, FewShotRows};
 pub use findings::{FindingSearch, finding_of_warning, findings_of_report};
-pub use guess::{GUESS_BYTES, explain_no_guess, guess, guess_for_model};
+pub use guess::{GUESS_BYTES, explain_no_guess, guess, guess_as_read, guess_for_model, guess_for_model_as_read};
 pub use in_reports::{WorstRow, worst_rows};
 pub use inputs::{InputTable, NumberedInput, read_inputs};
 pub use label_errors::{

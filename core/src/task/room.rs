@@ -12,7 +12,7 @@ use super::{
     AddedRows, DataReport, Evaluation, Prediction, PromptRow, RowPredictions, Task, TaskError, TaskModel, several,
 };
 use crate::config::{ReadOptions, RunConfig};
-use crate::data::findings::{FindingRows, LabelRows};
+use crate::data::findings::{Finding, FindingRows, LabelRows};
 use crate::data::{Augmented, DataFiles, HostBatch, Outputs, Split, UnlabeledRow};
 
 /// What rows are read for.
@@ -125,6 +125,25 @@ pub trait TaskData: Debug {
     /// The rows as findings are sought in them ([`FindingSearch`](super::FindingSearch)); `None` where rows are no texts.
     fn finding_rows(&self) -> Option<&dyn FindingRows> {
         None
+    }
+
+    /// Decodes some images without a model, so that what stands twice among them is known; `false` once nothing is left. Of texts
+    /// there is nothing to do.
+    ///
+    /// # Errors
+    /// When all images fail as a whole; one that can't be decoded is a bad row.
+    fn look_part(&mut self) -> Result<bool, TaskError> {
+        Ok(false)
+    }
+
+    /// What stands twice among images, with its rows; `None` before all of them are decoded, and where rows are no images.
+    fn image_findings(&self) -> Option<Vec<Finding>> {
+        None
+    }
+
+    /// Whether the validation rows, and the test rows, were given apart from the training rows: as a file, or as a folder in theirs.
+    fn splits_are_given(&self) -> [bool; 2] {
+        self.finding_rows().map_or([false; 2], |rows| rows.has_own_file())
     }
 
     /// The labels with their rows, the most frequent first, where rows are no texts and have one each; those of texts are counted in their

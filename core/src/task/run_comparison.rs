@@ -15,13 +15,14 @@ use serde::{Deserialize, Serialize};
 
 pub use self::rows::{ComparedRow, RowScheme};
 use self::rows::{Outcome, rows_of};
-use super::in_reports::shortened;
+use super::in_reports::MAX_CHARS;
 use super::{Evaluation, RowPredictions, Unit};
 use crate::data::Split;
 use crate::metrics::{
     Difference, McNemar, NUM_RESAMPLES, PairedClass, RESAMPLE_SEED, RowSums, compare_accuracy, compare_macro_f1,
     compare_sums, mcnemar,
 };
+use crate::words::shorten;
 
 /// Rows of which each run answers some better that are listed, of each run.
 const MAX_LISTED: usize = 100;
@@ -211,9 +212,9 @@ fn differing(outcome: Outcome, pairs: &[(&ComparedRow, &ComparedRow)]) -> ([usiz
         }
         let row = DifferingRow {
             row: one.number,
-            text: shortened(&one.text),
-            expected: shortened(&one.expected),
-            answers: [shortened(&one.answer), shortened(&other.answer)],
+            text: shorten(&one.text, MAX_CHARS),
+            expected: shorten(&one.expected, MAX_CHARS),
+            answers: [&one.answer, &other.answer].map(|answer| shorten(answer, MAX_CHARS)),
             better: usize::from((by > 0.0) == (outcome == Outcome::Error)),
         };
         found.push((by.abs(), row));

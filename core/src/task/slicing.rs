@@ -107,8 +107,8 @@ impl MeasuredRows {
             }
             RowPredictions::Regression(rows) => {
                 are_errors = true;
-                let off = |(number, predicted): (&f32, &f32)| f64::from((number - predicted).abs());
-                let error = |numbers: &[f32], predicted: &[f32]| {
+                let off = |(number, &predicted): (&f64, &f32)| (number - f64::from(predicted)).abs();
+                let error = |numbers: &[f64], predicted: &[f32]| {
                     numbers.iter().zip(predicted).map(off).sum::<f64>() / numbers.len().max(1) as f64
                 };
                 let row = |row: &super::regression::RowPrediction| MeasuredRow {

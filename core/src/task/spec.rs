@@ -192,6 +192,12 @@ impl TaskSpec {
         self.family() == family || (family == ModelFamily::Decoder && gives_labels)
     }
 
+    /// Whether its models write texts.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        self.head.writes()
+    }
+
     /// Whether each row has one of its labels: its model answers with probabilities that exclude each other.
     #[must_use]
     pub fn gives_one_label(&self) -> bool {
@@ -287,6 +293,15 @@ mod tests {
                 assert_eq!(spec.settings.contains(&name), spec.head != HeadKind::Image, "{} {name}", task.name());
             }
         }
+    }
+
+    #[test]
+    fn a_model_that_writes_is_asked_by_generate() {
+        for &task in Task::ALL {
+            let spec = task.spec();
+            assert_eq!(spec.command, if spec.writes() { "generate" } else { "predict" }, "{}", task.name());
+        }
+        assert!(Task::CausalLm.spec().writes() && !Task::MaskedLm.spec().writes());
     }
 
     #[test]

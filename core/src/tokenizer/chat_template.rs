@@ -1,11 +1,15 @@
 //! Conversations to text by the model's own chat template, as `transformers`' `apply_chat_template` does it.
 //!
-//! In: `chat_template.jinja`, or `chat_template` of `tokenizer_config.json` (a text, or a list in which `default` is
-//! taken), and turns. Out: the text; its pieces, of which those that the assistant says carry loss, are found by
-//! `chat_pieces`. What renders Jinja, and limits what a stranger's template may do and write, is `hone-templates`.
+//! In: `chat_template.jinja` (or `additional_chat_templates/default.jinja`), or `chat_template` of `tokenizer_config.json` (a text,
+//! or a list or an object in which `default` is taken) or of the older `special_tokens_map.json`, and turns. Out: the text; its
+//! pieces, of which those that the assistant says carry loss, are found by `chat_pieces`. What renders Jinja, and limits what a
+//! stranger's template may do and write, is `hone-templates`.
+
+use std::collections::BTreeMap;
 
 use hone_templates::{Rendering, Template, TemplateValue};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 pub use hone_templates::{Renderer, TemplateDate, TemplateError, install as install_renderer};
 
@@ -13,12 +17,13 @@ use super::TokenizerError;
 use super::conversation::{Conversation, Turn};
 use super::settings::Settings;
 use crate::folder::Folder;
-
-/// Name of the template's own file.
-const FILE: &str = "chat_template.jinja";
+use crate::hub::{CHAT_TEMPLATE, DEFAULT_CHAT_TEMPLATE};
 
 /// Where a template without a file of its own stands.
 const FIELD: &str = "tokenizer_config.json, chat_template";
+
+/// Where it may stand beside a `tokenizer_config.json` without `added_tokens_decoder`: there all of the map wins.
+const FIELD_OF_MAP: &str = "special_tokens_map.json, chat_template";
 
 /// A chat template that can't be used, at all or on a conversation.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +32,10 @@ pub enum ChatError {
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
     /// Several templates, and none is called `default`.
-    #[error("{FIELD} has no template named \"default\"; there are {}", names.join(", "))]
+    #[error("{place} has no template named \"default\"; there are {}", names.join(", "))]
     NoDefault {
+        /// Where they stand.
+        place: &'static str,
         /// What there is.
         names: Vec<String>,
     },
@@ -228,10 +235,11 @@ pub(super) struct TemplateInput {
     pub(super) num_bytes: usize,
 }
 
-/// What is read of `tokenizer_config.json`.
-#[derive(Deserialize)]
+/// What is read of `tokenizer_config.json` and `special_tokens_map.json`.
+#[derive(Deserialize, Default)]
 struct Config {
     chat_template: Option<Templates>,
+    added_tokens_decoder: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -239,6 +247,7 @@ struct Config {
 enum Templates {
     One(String),
     Many(Vec<Named>),
+    ByName(BTreeMap<String, String>),
 }
 
 #[derive(Deserialize)]
@@ -250,24 +259,34 @@ struct Named {
 /// The template of a model folder and where it stands; `None` if the model has none.
 fn find(folder: &Folder) -> Result<Option<(String, &'static str)>, ChatError> {
     let malformed = |file, source| TokenizerError::Malformed { file, source };
-    if let Some(bytes) = folder.get(FILE) {
-        let text = std::str::from_utf8(bytes).map_err(|source| malformed(FILE, source.into()))?;
-        return Ok(Some((text.to_owned(), FILE)));
+    for file in [DEFAULT_CHAT_TEMPLATE, CHAT_TEMPLATE] {
+        let Some(bytes) = folder.get(file) else { continue };
+        let text = std::str::from_utf8(bytes).map_err(|source| malformed(file, source.into()))?;
+        return Ok(Some((text.to_owned(), file)));
     }
-    let file = "tokenizer_config.json";
-    let Some(bytes) = folder.get(file) else { return Ok(None) };
-    let config: Config = serde_json::from_slice(bytes).map_err(|source| malformed(file, source.into()))?;
-    Ok(match config.chat_template {
-        None => None,
-        Some(Templates::One(template)) => Some((template, FIELD)),
-        Some(Templates::Many(named)) => Some((default_of(named)?, FIELD)),
-    })
+    let read = |file: &'static str| -> Result<Config, TokenizerError> {
+        let Some(bytes) = folder.get(file) else { return Ok(Config::default()) };
+        serde_json::from_slice(bytes).map_err(|source| malformed(file, source.into()))
+    };
+    let Config { chat_template, added_tokens_decoder } = read("tokenizer_config.json")?;
+    let of_map = if added_tokens_decoder.is_none() { read("special_tokens_map.json")?.chat_template } else { None };
+    let found = of_map.map(|templates| (templates, FIELD_OF_MAP)).or(chat_template.map(|templates| (templates, FIELD)));
+    let (named, place): (Vec<(String, String)>, _) = match found {
+        None => return Ok(None),
+        Some((Templates::One(template), place)) => return Ok(Some((template, place))),
+        Some((Templates::Many(list), place)) => {
+            (list.into_iter().map(|named| (named.name, named.template)).collect(), place)
+        }
+        Some((Templates::ByName(map), place)) => (map.into_iter().collect(), place),
+    };
+    default_of(named, place).map(Some)
 }
 
-fn default_of(named: Vec<Named>) -> Result<String, ChatError> {
-    match named.iter().position(|named| named.name == "default") {
-        Some(place) => Ok(named.into_iter().nth(place).map(|named| named.template).unwrap_or_default()),
-        None => Err(ChatError::NoDefault { names: named.into_iter().map(|named| named.name).collect() }),
+/// The template named `default` of those at a place, (name, template) each.
+fn default_of(named: Vec<(String, String)>, place: &'static str) -> Result<(String, &'static str), ChatError> {
+    match named.iter().position(|(name, _)| name == "default") {
+        Some(index) => Ok((named.into_iter().nth(index).map(|(_, template)| template).unwrap_or_default(), place)),
+        None => Err(ChatError::NoDefault { place, names: named.into_iter().map(|(name, _)| name).collect() }),
     }
 }
 

@@ -6,11 +6,15 @@
 //! `models/auto/tokenization_auto.py` and `models/{bert,mpnet,roberta,gpt2,qwen2,llama}/tokenization_*.py` of transformers
 //! 5.24, and those of `from_vocab::pieces`; classes that are not listed here are read as written.
 
+mod differences;
+
 use serde_json::{Map, Value, json};
-use tokenizers::{AddedToken, DecoderWrapper, NormalizerWrapper, PreTokenizerWrapper};
+use tokenizers::AddedToken;
 
 use super::from_vocab::pieces::{Pieces, from_template};
 use super::settings::{NAMED, Settings};
+
+pub(super) use differences::differences;
 
 /// How a folder is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,25 +35,59 @@ pub(super) enum Class {
 pub(super) const QWEN2_WORDS: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
-/// Longest JSON that a note quotes.
-const MAX_QUOTE: usize = 300;
+/// Classes that give the model `token_type_ids` (`model_input_names` of transformers 5.24), as files name them; some are other
+/// names of `BertTokenizer`.
+const GIVE_TYPE_IDS: [&str; 12] = [
+    "BertTokenizer",
+    "ElectraTokenizer",
+    "MobileBertTokenizer",
+    "SqueezeBertTokenizer",
+    "LayoutLMTokenizer",
+    "LxmertTokenizer",
+    "ConvBertTokenizer",
+    "DPRContextEncoderTokenizer",
+    "DPRQuestionEncoderTokenizer",
+    "DebertaTokenizer",
+    "DebertaV2Tokenizer",
+    "FNetTokenizer",
+];
 
 impl Class {
     /// The class that `AutoTokenizer` takes; `json` is the content of tokenizer.json.
     pub(super) fn of(settings: &Settings, json: Option<&Value>) -> Self {
-        let model_type = settings.model_type.as_deref();
-        let class = match (settings.tokenizer_class.as_deref(), model_type) {
-            (None, _) => Self::of_model_type(model_type).unwrap_or(Self::AsWritten),
-            // What Qwen 2 checkpoints name is known to be wrong; the others have no class.
-            (Some(_), Some("qwen2" | "mistral" | "granite" | "olmo2" | "phi3" | "modernbert")) => {
-                Self::of_model_type(model_type).unwrap_or(Self::AsWritten)
-            }
-            (Some(name), _) => Self::named(name),
+        let class = match Self::name_that_counts(settings) {
+            Some(name) => Self::named(name),
+            None => Self::of_model_type(settings.model_type.as_deref()).unwrap_or(Self::AsWritten),
         };
         let Some(json) = json else { return class };
         let has_byte_level = ["pre_tokenizer", "decoder"].iter().any(|part| has_step(&json[part], "ByteLevel"));
         let fits = class.model() == model_kind(&json["model"]) && !(class == Self::Llama && has_byte_level);
         if fits { class } else { Self::AsWritten }
+    }
+
+    /// The class that the files name; `None` where they name none, and where `AutoTokenizer` goes by the model type whatever
+    /// they name.
+    fn name_that_counts(settings: &Settings) -> Option<&str> {
+        match settings.model_type.as_deref() {
+            // What Qwen 2 checkpoints name is known to be wrong; the others have no class.
+            Some("qwen2" | "mistral" | "granite" | "olmo2" | "phi3" | "modernbert") => None,
+            _ => settings.tokenizer_class.as_deref(),
+        }
+    }
+
+    /// Whether the model is given the segments of tokens: by `model_input_names` of tokenizer_config.json, else by the class
+    /// that the files name, else by that of the model type; without any of them by the class that reads a bare vocabulary.
+    /// A name counts also where the class can't read the file's kind of model, as in `AutoTokenizer`.
+    pub(super) fn gives_type_ids(self, settings: &Settings) -> bool {
+        if let Some(is_named) = settings.names_type_ids {
+            return is_named;
+        }
+        let class = match (Self::name_that_counts(settings), settings.model_type.as_deref()) {
+            (Some(name), _) => return GIVE_TYPE_IDS.contains(&name.strip_suffix("Fast").unwrap_or(name)),
+            (None, None) => Some(self),
+            (None, model_type) => Self::of_model_type(model_type),
+        };
+        matches!(class, Some(Self::Bert | Self::SentencePiece(Pieces::DebertaV2)))
     }
 
     fn of_model_type(model_type: Option<&str>) -> Option<Self> {
@@ -355,94 +393,6 @@ impl Class {
                 ))
             }
         }
-    }
-}
-
-/// What of tokenizer.json is not used, because the class builds `own` instead: a sentence each.
-pub(super) fn differences(class: Class, json: &Value, own: &Value) -> Vec<String> {
-    let mut notes = Vec::new();
-    let cuts_at_spaces = match class {
-        Class::SentencePiece(pieces) => !matches!(pieces, Pieces::DebertaV2 | Pieces::Gemma),
-        _ => false,
-    };
-    let parts = [
-        ("normalizer", canonical::<NormalizerWrapper> as fn(&Value) -> Value),
-        ("pre_tokenizer", canonical::<PreTokenizerWrapper> as fn(&Value) -> Value),
-        ("decoder", canonical::<DecoderWrapper> as fn(&Value) -> Value),
-    ];
-    for (part, canonical) in parts {
-        let (theirs, ours) = (canonical(&json[part]), canonical(&own[part]));
-        // A byte-level decoder has settings, and no use for them.
-        let is_byte_level = |decoder: &Value| part == "decoder" && decoder["type"] == "ByteLevel";
-        let do_the_same =
-            cuts_at_spaces && part == "normalizer" && steps_that_count(&theirs) == steps_that_count(&ours);
-        if theirs != ours && !(is_byte_level(&theirs) && is_byte_level(&ours)) && !do_the_same {
-            notes.push(format!(
-                "{part} of tokenizer.json is not used: it has {}, {} has {}, and transformers reads it so",
-                quote(&theirs),
-                class.name(),
-                quote(&ours)
-            ));
-        }
-    }
-    for setting in ["continuing_subword_prefix", "end_of_word_suffix", "ignore_merges", "byte_fallback"] {
-        let value = |json: &Value| json["model"].get(setting).filter(|value| !is_nothing(value)).cloned();
-        let (theirs, ours) = (value(json), value(own));
-        if theirs != ours {
-            let text = |value: Option<Value>| value.map_or_else(|| "none".to_owned(), |value| quote(&value));
-            notes.push(format!(
-                "{setting} of tokenizer.json is not used: it is {}, {} has {}, and transformers reads it so",
-                text(theirs),
-                class.name(),
-                text(ours)
-            ));
-        }
-    }
-    notes
-}
-
-/// The steps of a normalizer, without the one that makes one space of several: words are cut at white space anyway.
-fn steps_that_count(normalizer: &Value) -> Vec<&Value> {
-    let steps = match normalizer["normalizers"].as_array() {
-        Some(steps) => steps.as_slice(),
-        None => std::slice::from_ref(normalizer),
-    };
-    let is_of_spaces = |step: &Value| step["type"] == "Replace" && step["pattern"]["Regex"] == " {2,}";
-    steps.iter().filter(|step| !step.is_null() && !is_of_spaces(step)).collect()
-}
-
-fn is_nothing(value: &Value) -> bool {
-    matches!(value, Value::Null | Value::Bool(false)) || value == ""
-}
-
-fn quote(value: &Value) -> String {
-    let mut value = value.clone();
-    drop_field(&mut value, "precompiled_charsmap");
-    let mut text = value.to_string();
-    if text.len() > MAX_QUOTE {
-        text.truncate(text.floor_char_boundary(MAX_QUOTE));
-        text.push('…');
-    }
-    text
-}
-
-/// A part as the crate writes it, so that left-out fields and old spellings don't differ; `trim_offsets` has no effect
-/// on ids.
-fn canonical<T: serde::de::DeserializeOwned + serde::Serialize>(value: &Value) -> Value {
-    let read = serde_json::from_str::<Option<T>>(&value.to_string());
-    let mut value = read.ok().and_then(|part| serde_json::to_value(part).ok()).unwrap_or_else(|| value.clone());
-    drop_field(&mut value, "trim_offsets");
-    value
-}
-
-fn drop_field(value: &mut Value, name: &str) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| drop_field(item, name)),
-        Value::Object(fields) => {
-            fields.shift_remove(name);
-            fields.values_mut().for_each(|field| drop_field(field, name));
-        }
-        _ => {}
     }
 }
 

@@ -90,6 +90,18 @@ pub enum TokenizerError {
         /// Segments that the model has.
         type_vocab_size: usize,
     },
+    /// Segment ids of two texts that the model has no embedding for; single texts have others.
+    #[error(
+        "the model can't read two texts: its tokenizer gives their tokens segments up to {largest}, and type_vocab_size of \
+         config.json is {type_vocab_size}; if it was trained on pairs without segments, add \
+         \"model_input_names\": [\"input_ids\", \"attention_mask\"] to tokenizer_config.json"
+    )]
+    PairTypeIdOutside {
+        /// Largest segment id that the tokenizer gives.
+        largest: u32,
+        /// Segments that the model has.
+        type_vocab_size: usize,
+    },
     /// A word can't become a token.
     #[error("{word:?} can't be added to the vocabulary: {reason}")]
     Word {

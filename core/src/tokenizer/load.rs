@@ -13,6 +13,7 @@ use super::from_vocab::pieces::rebuild;
 use super::lines;
 use super::settings::Settings;
 use super::stream::Bytes;
+use super::windows::max_pair_type_id;
 use super::word_cache::WordCache;
 use super::{Tokenizer, TokenizerError};
 use crate::folder::Folder;
@@ -62,6 +63,7 @@ pub(super) fn load(folder: &Folder, pad_token_id: Option<u32>) -> Result<Tokeniz
         Some(processor) => special_around(processor).map_err(malformed)?,
         None => Around::default(),
     };
+    let max_pair_type_id = max_pair_type_id(post_processor.as_ref());
     if let Some(id) = prefix.iter().chain(&suffix).find(|id| inner.id_to_token(**id).is_none()) {
         return Err(malformed(format!("its post-processor adds the id {id}, which is no token").into()));
     }
@@ -91,7 +93,11 @@ pub(super) fn load(folder: &Folder, pad_token_id: Option<u32>) -> Result<Tokeniz
         mask,
         prefix,
         suffix,
+        has_type_ids: class.gives_type_ids(&settings),
+        has_named_inputs: settings.names_type_ids.is_some(),
         max_type_id,
+        max_pair_type_id,
+        type_vocab_size: None,
         model_max_length: settings.model_max_length,
         notes,
     })
@@ -203,14 +209,17 @@ fn special_around(processor: &PostProcessorWrapper) -> tokenizers::Result<Around
 }
 
 /// The ids that end a sequence as `generation_config.json` and `config.json` give them: `eos_token_id`, a number or a
-/// list. As in `transformers` the latter counts only where the former says nothing. Numbers that are no ids (-1, null) and files that
-/// are missing or broken give none.
+/// list. As in `transformers` the latter counts only where the former says nothing, and a `null` of the former says that there are none.
+/// Numbers that are no ids (-1, null) and files that are missing or broken give none.
 #[must_use]
 pub fn configured_eos_ids(folder: &Folder) -> Vec<u32> {
     let mut ids = Vec::new();
     for file in [GENERATION_CONFIG, "config.json"] {
         let config = folder.get(file).and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
         let Some(found) = config.as_ref().and_then(|config| config.get("eos_token_id")) else { continue };
+        if file == GENERATION_CONFIG && found.is_null() {
+            break;
+        }
         let found = found.as_array().map_or(std::slice::from_ref(found), Vec::as_slice);
         for id in found.iter().filter_map(Value::as_u64).filter_map(|id| u32::try_from(id).ok()) {
             if !ids.contains(&id) {
@@ -326,8 +335,15 @@ mod tests {
         });
         let mut folder = Folder::new();
         folder.insert("tokenizer.json", json.to_string());
-        tokenizer(&folder).check_type_ids(3).expect("just fits");
-        let error = tokenizer(&folder).check_type_ids(2).expect_err("one too many").to_string();
+        let with_segments = |folder: &Folder, size| tokenizer(folder).with_type_vocab_size(size);
+        let without = with_segments(&folder, 1).expect("the model is given no segments");
+        assert_eq!(without.encode("hello", 8).expect("room enough").type_ids, [0; 2]);
+        assert_eq!(without.add_special_tokens(&[5]).expect("a good template"), (vec![2, 5], vec![0; 2]));
+        let names = r#"{"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]}"#;
+        folder.insert("tokenizer_config.json", names);
+        let with = with_segments(&folder, 3).expect("just fits");
+        assert_eq!(with.encode("hello", 8).expect("room enough").type_ids, [0, 2]);
+        let error = with_segments(&folder, 2).expect_err("one too many").to_string();
         assert!(error.contains("segment 2") && error.contains("2 segments"), "{error}");
         json["post_processor"]["special_tokens"]["[CLS]"]["ids"][0] = 77.into();
         folder.insert("tokenizer.json", json.to_string());
@@ -362,6 +378,8 @@ mod tests {
         assert_eq!(configured, [9, 2], "config.json counts where generation_config.json says nothing");
         assert_eq!(tokenizer(&folder).eos_token_ids(&configured), [2, 9]);
         assert_eq!(tokenizer(&folder).bos_token(), None);
+        folder.insert("generation_config.json", r#"{"eos_token_id": null}"#);
+        assert_eq!(configured_eos_ids(&folder), [0_u32; 0], "it says that there are none");
         folder.insert("generation_config.json", "{");
         assert_eq!(configured_eos_ids(&folder), [5]);
     }

@@ -34,7 +34,7 @@ mod word_cache;
 mod words;
 
 use tokenizers::utils::truncation::TruncationDirection;
-use tokenizers::{PostProcessor, PostProcessorWrapper};
+use tokenizers::{Encoding, PostProcessor, PostProcessorWrapper};
 
 use crate::folder::Folder;
 
@@ -94,7 +94,16 @@ pub struct Tokenizer {
     first_id: Option<u32>,
     prefix: Vec<u32>,
     suffix: Vec<u32>,
+    /// The model is given the segments of tokens; else each token is of segment 0.
+    has_type_ids: bool,
+    /// `tokenizer_config.json` says whether it is.
+    has_named_inputs: bool,
+    /// Largest segment that the post-processor gives tokens of one text.
     max_type_id: u32,
+    /// Largest segment that it gives tokens of two texts.
+    max_pair_type_id: u32,
+    /// Segments that the model has; `None` where it has none, or none are known.
+    type_vocab_size: Option<usize>,
     model_max_length: Option<usize>,
     /// Texts may be cut at lines: their parts have the tokens of the whole.
     is_cut_at_lines: bool,
@@ -144,7 +153,7 @@ impl Tokenizer {
             let processed = processor.process(encoding, None, true);
             encoding = processed.map_err(|source| TokenizerError::Text { source })?;
         }
-        let (ids, type_ids) = (encoding.get_ids().to_vec(), encoding.get_type_ids().to_vec());
+        let (ids, type_ids) = (encoding.get_ids().to_vec(), self.type_ids_of(&encoding));
         Ok(EncodedText { ids, type_ids, num_tokens_untruncated, is_lower_bound: !is_whole })
     }
 
@@ -305,15 +314,30 @@ impl Tokenizer {
         Err(added::without_row(&self.inner, self.pad_token_id, model_vocab_size))
     }
 
-    /// Whether a model with so many segment embeddings has one for every token.
+    /// The tokenizer of a model with so many segment embeddings: where tokens of two texts have others, it refuses pairs.
     ///
     /// # Errors
-    /// When it has not.
-    pub fn check_type_ids(&self, type_vocab_size: usize) -> Result<(), TokenizerError> {
-        if (self.max_type_id as usize) < type_vocab_size {
-            return Ok(());
+    /// When tokens of a single text have others.
+    pub fn with_type_vocab_size(mut self, type_vocab_size: usize) -> Result<Self, TokenizerError> {
+        if self.has_type_ids && self.max_type_id as usize >= type_vocab_size {
+            return Err(TokenizerError::TypeIdOutside { largest: self.max_type_id, type_vocab_size });
         }
-        Err(TokenizerError::TypeIdOutside { largest: self.max_type_id, type_vocab_size })
+        self.type_vocab_size = Some(type_vocab_size);
+        Ok(self)
+    }
+
+    /// Whether two texts would have segments of their own, which the model has, and its tokenizer class does not give it them:
+    /// `transformers` then gives it 0 for each token, and so is it here. Never where `model_input_names` of
+    /// `tokenizer_config.json` says what the model is given.
+    #[must_use]
+    pub fn drops_type_ids(&self) -> bool {
+        let has_segments = self.type_vocab_size.is_some_and(|size| size > 1);
+        has_segments && self.max_pair_type_id > 0 && !self.has_type_ids && !self.has_named_inputs
+    }
+
+    /// The segments of tokens as the model is given them.
+    fn type_ids_of(&self, encoding: &Encoding) -> Vec<u32> {
+        if self.has_type_ids { encoding.get_type_ids().to_vec() } else { vec![0; encoding.len()] }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Two texts as one sequence of tokens: special tokens around and between them, and token types, as the tokenizer's
-//! post-processor makes them; the longer text is cut first, as `transformers` does with `truncation="longest_first"`.
+//! post-processor makes them and the model is given them; the longer text is cut first, as `transformers` does with
+//! `truncation="longest_first"`.
 
 use tokenizers::utils::truncation::{TruncationParams, TruncationStrategy, truncate_encodings};
 use tokenizers::{Encoding, PostProcessor};
@@ -12,8 +13,10 @@ impl Tokenizer {
     /// equally long, then off both; the special tokens stay.
     ///
     /// # Errors
-    /// When `max_seq_length` has no room for the special tokens, or the tokenizer fails on a text or can't join two.
+    /// When `max_seq_length` has no room for the special tokens, the tokenizer fails on a text or can't join two, or the
+    /// model has no segment for the second.
     pub fn encode_pair(&self, first: &str, second: &str, max_seq_length: usize) -> Result<EncodedText, TokenizerError> {
+        self.check_pair_type_ids()?;
         let num_special = self.post_processor.as_ref().map_or(0, |processor| processor.added_tokens(true));
         if max_seq_length <= num_special {
             return Err(TokenizerError::TooShort { max_seq_length, num_special });
@@ -45,10 +48,19 @@ impl Tokenizer {
         }
         Ok(EncodedText {
             ids: joined.get_ids().to_vec(),
-            type_ids: joined.get_type_ids().to_vec(),
+            type_ids: self.type_ids_of(&joined),
             num_tokens_untruncated,
             is_lower_bound: !(is_first_whole && is_second_whole),
         })
+    }
+
+    /// Whether the model has a segment for every token of two texts.
+    pub(super) fn check_pair_type_ids(&self) -> Result<(), TokenizerError> {
+        let largest = self.max_pair_type_id;
+        match self.type_vocab_size.filter(|&size| self.has_type_ids && largest as usize >= size) {
+            Some(type_vocab_size) => Err(TokenizerError::PairTypeIdOutside { largest, type_vocab_size }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -100,11 +112,55 @@ mod tests {
     fn without_a_post_processor_the_texts_follow_each_other() {
         let mut folder = roberta();
         folder.insert("config.json", r#"{"model_type": "gpt2"}"#);
+        let names = r#""model_input_names": ["input_ids", "token_type_ids", "attention_mask"]"#;
+        folder.insert("tokenizer_config.json", format!("{{{names}}}"));
         let found = tokenizer(&folder).encode_pair("hi", " hi", 64).expect("room enough");
         assert_eq!((found.ids, found.type_ids), (vec![7, 8], vec![0, 1]));
-        folder.insert("tokenizer_config.json", r#"{"bos_token": "<s>", "add_bos_token": true}"#);
+        folder.insert("tokenizer_config.json", format!(r#"{{"bos_token": "<s>", "add_bos_token": true, {names}}}"#));
         let found = tokenizer(&folder).encode_pair("hi", " hi", 64).expect("room enough");
         assert_eq!((found.ids, found.type_ids), (vec![0, 7, 0, 8], vec![0, 0, 1, 1]));
+    }
+
+    #[test]
+    fn both_texts_are_of_one_segment_where_the_model_is_given_none() {
+        let mut folder = bert();
+        for (settings, second) in [
+            ("{}", 1),
+            (r#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#, 0),
+            (r#"{"tokenizer_class": "DistilBertTokenizer"}"#, 0),
+            (r#"{"model_input_names": ["input_ids", "attention_mask"]}"#, 0),
+            (
+                r#"{"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": ["input_ids", "token_type_ids"]}"#,
+                1,
+            ),
+        ] {
+            folder.insert("tokenizer_config.json", settings);
+            let tokenizer = tokenizer(&folder);
+            let types = vec![0, 0, 0, second, second];
+            assert_eq!(tokenizer.encode_pair("hello", "world", 64).expect("room enough").type_ids, types, "{settings}");
+            let layout = tokenizer.pair_layout().expect("it joins two texts");
+            assert_eq!(layout.join(&[5], &[6]), (vec![2, 5, 3, 6, 3], types), "{settings}");
+        }
+    }
+
+    #[test]
+    fn a_model_without_a_second_segment_reads_single_texts_and_refuses_pairs() {
+        let mut folder = bert();
+        let of = |folder: &Folder, size| tokenizer(folder).with_type_vocab_size(size).expect("single texts fit");
+        let small = of(&folder, 1);
+        assert_eq!(small.encode("hello", 8).expect("room enough").type_ids, [0; 3]);
+        let pair = small.encode_pair("hello", "world", 8).expect_err("no such segment").to_string();
+        assert!(pair.contains("type_vocab_size of config.json is 1") && pair.contains("model_input_names"), "{pair}");
+        assert_eq!(small.pair_layout().expect_err("no such segment").to_string(), pair);
+        assert!(of(&folder, 2).encode_pair("hello", "world", 8).is_ok());
+        assert_eq!([1, 2].map(|size| of(&folder, size).drops_type_ids()), [false; 2]);
+        folder.insert("tokenizer_config.json", r#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#);
+        let found = of(&folder, 1).encode_pair("hello", "world", 8).expect("both are of segment 0");
+        assert_eq!(found.type_ids, [0; 5]);
+        assert_eq!([1, 2].map(|size| of(&folder, size).drops_type_ids()), [false, true]);
+        let named = r#"{"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": ["input_ids"]}"#;
+        folder.insert("tokenizer_config.json", named);
+        assert!(!of(&folder, 2).drops_type_ids(), "the file says so");
     }
 
     #[test]

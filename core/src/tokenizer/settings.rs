@@ -49,6 +49,8 @@ pub(super) struct Settings {
     pub(super) add_bos_token: bool,
     pub(super) add_eos_token: bool,
     pub(super) split_special_tokens: bool,
+    /// Whether `model_input_names` has `token_type_ids`; without the key the tokenizer class decides.
+    pub(super) names_type_ids: Option<bool>,
     pub(super) truncation_side: Option<String>,
     pub(super) model_max_length: Option<usize>,
     /// Special tokens that the files name; `None`: they say that there is none.
@@ -173,6 +175,8 @@ impl Settings {
         self.add_bos_token = flag("add_bos_token") == Some(true);
         self.add_eos_token = flag("add_eos_token") == Some(true);
         self.split_special_tokens = flag("split_special_tokens") == Some(true);
+        let inputs = fields.get("model_input_names").and_then(Value::as_array);
+        self.names_type_ids = inputs.map(|names| names.iter().any(|name| name == "token_type_ids"));
         self.truncation_side = fields.get("truncation_side").and_then(Value::as_str).map(str::to_owned);
         let length = fields.get("model_max_length").or_else(|| fields.get("max_len")).and_then(Value::as_f64);
         self.model_max_length = length.filter(|length| (1.0..NO_LIMIT).contains(length)).map(|length| length as usize);
@@ -286,6 +290,14 @@ mod tests {
         assert!(pad.content == "q" && pad.special && !pad.lstrip);
         assert!(!read.added[&9].special, "the map's list is not known where added_tokens.json is read");
         assert_eq!((contents(&read.extra), contents(&read.model_tokens)), (vec!["<e>"], vec!["<image>"]));
+    }
+
+    #[test]
+    fn inputs_of_the_model_are_named_by_the_file_or_not_at_all() {
+        let named = |fields: &str| settings(&[(CONFIG, fields)]).names_type_ids;
+        assert_eq!(named(r#"{"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]}"#), Some(true));
+        assert_eq!(named(r#"{"model_input_names": ["input_ids", "attention_mask"]}"#), Some(false));
+        assert_eq!((named("{}"), named(r#"{"model_input_names": null}"#)), (None, None));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use tokenizers::{Encoding, PostProcessor, Token};
+use tokenizers::{Encoding, PostProcessor, PostProcessorWrapper, Token};
 
 use super::{Tokenizer, TokenizerError};
 
@@ -56,19 +56,11 @@ impl Tokenizer {
     /// How the post-processor joins two texts.
     ///
     /// # Errors
-    /// When it can't, or does so in another order.
+    /// When it can't, does so in another order, or the model has no segment for the second text.
     pub fn pair_layout(&self) -> Result<PairLayout, TokenizerError> {
-        let text =
-            |index: usize| Encoding::from_tokens(vec![Token::new(MARKERS[index], String::new(), (0, 0))], index as u32);
-        let joined = match &self.post_processor {
-            Some(processor) => {
-                let joined = processor.process(text(0), Some(text(1)), true);
-                joined.map_err(|source| TokenizerError::Text { source })?
-            }
-            None => Encoding::merge([text(0), text(1)], false),
-        };
-        let tokens: Vec<(u32, u32)> =
-            joined.get_ids().iter().copied().zip(joined.get_type_ids().iter().copied()).collect();
+        self.check_pair_type_ids()?;
+        let joined = join_markers(self.post_processor.as_ref()).map_err(|source| TokenizerError::Text { source })?;
+        let tokens: Vec<(u32, u32)> = joined.get_ids().iter().copied().zip(self.type_ids_of(&joined)).collect();
         let find = |marker: u32| tokens.iter().position(|&(id, _)| id == marker);
         let (Some(first), Some(second)) = (find(MARKERS[0]), find(MARKERS[1])) else { return Err(not_joined()) };
         let num_markers = tokens.iter().filter(|(id, _)| MARKERS.contains(id)).count();
@@ -82,6 +74,22 @@ impl Tokenizer {
             type_ids: [tokens[first].1, tokens[second].1],
         })
     }
+}
+
+/// Two texts of one marker each, joined.
+fn join_markers(processor: Option<&PostProcessorWrapper>) -> tokenizers::Result<Encoding> {
+    let text =
+        |index: usize| Encoding::from_tokens(vec![Token::new(MARKERS[index], String::new(), (0, 0))], index as u32);
+    match processor {
+        Some(processor) => processor.process(text(0), Some(text(1)), true),
+        None => Ok(Encoding::merge([text(0), text(1)], false)),
+    }
+}
+
+/// Largest segment of tokens of two texts; 0 where they can't be joined, which [`Tokenizer::pair_layout`] says.
+pub(super) fn max_pair_type_id(processor: Option<&PostProcessorWrapper>) -> u32 {
+    let joined = join_markers(processor).ok();
+    joined.and_then(|joined| joined.get_type_ids().iter().copied().max()).unwrap_or(0)
 }
 
 /// A post-processor that has no use for two texts.

@@ -78,7 +78,7 @@ impl Tokenizer {
             let processed = processor.process(encoding, None, true);
             encoding = processed.map_err(|source| TokenizerError::Text { source })?;
         }
-        Ok((encoding.get_ids().to_vec(), encoding.get_type_ids().to_vec()))
+        Ok((encoding.get_ids().to_vec(), self.type_ids_of(&encoding)))
     }
 }
 

@@ -19,12 +19,20 @@ pub(super) struct Drawn {
     pub(super) batch: HostBatch,
 }
 
-/// Weight and rows of each batch that was drawn for a step, however many parts it is computed in.
-pub(super) fn sums_of_draws(parts: &[Drawn]) -> Vec<(f64, usize)> {
-    let mut sums = vec![(0.0, 0); parts.last().map_or(0, |part| part.draw + 1)];
+/// A batch that was drawn for a step, all its parts together.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Draw {
+    /// What its losses weigh.
+    pub(super) weight: f64,
+    pub(super) num_rows: usize,
+}
+
+/// Sums of each batch that was drawn for a step, however many parts it is computed in.
+pub(super) fn sums_of_draws(parts: &[Drawn]) -> Vec<Draw> {
+    let mut sums = vec![Draw::default(); parts.last().map_or(0, |part| part.draw + 1)];
     for Drawn { draw, batch, .. } in parts {
-        sums[*draw].0 += batch.weight;
-        sums[*draw].1 += batch.num_rows;
+        sums[*draw].weight += batch.weight;
+        sums[*draw].num_rows += batch.num_rows;
     }
     sums
 }
@@ -32,8 +40,10 @@ pub(super) fn sums_of_draws(parts: &[Drawn]) -> Vec<(f64, usize)> {
 /// The micro-batches of the next optimizer step: a batch in so many `parts`. The last step of an epoch may have fewer.
 pub(super) fn next_batches(
     sampler: &mut BatchSampler,
-    (rows, features): (&dyn TaskRows, Option<&Features>),
-    (run, parts): (&RunConfig, u32),
+    rows: &dyn TaskRows,
+    features: Option<&Features>,
+    run: &RunConfig,
+    parts: u32,
     done: u64,
 ) -> Vec<Drawn> {
     let rows_at_once = rows_of_part(run.batch_size, parts, rows_kept_together(run)) as usize;
@@ -45,7 +55,7 @@ pub(super) fn next_batches(
                 for indices in indices.chunks(rows_at_once) {
                     let seed = seed_of(run.seed, done + batches.len() as u64);
                     let head = indices.first().map_or(0, |&first| head_of(rows, Split::Train, first));
-                    let batch = batch_of(rows, features, (Split::Train, indices), Some(seed));
+                    let batch = batch_of(rows, features, Split::Train, indices, Some(seed));
                     batches.push(Drawn { draw, head, indices: indices.to_vec(), batch });
                 }
                 draw += 1;
@@ -62,7 +72,8 @@ pub(super) fn next_batches(
 pub(super) fn batch_of(
     rows: &dyn TaskRows,
     features: Option<&Features>,
-    (split, indices): (Split, &[usize]),
+    split: Split,
+    indices: &[usize],
     seed: Option<u64>,
 ) -> HostBatch {
     match features {

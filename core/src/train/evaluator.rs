@@ -84,13 +84,12 @@ impl Evaluator {
         let is_of_head = |&&index: &&usize| head_of(rows, self.split, index) == head;
         let end = self.done + self.order[self.done..limit].iter().take_while(is_of_head).count();
         let indices = &self.order[self.done..end];
-        let batch = batch_of(rows, features.as_deref(), (self.split, indices), None);
+        let batch = batch_of(rows, features.as_deref(), self.split, indices, None);
         let other = (head > 0).then(|| model.of_head(head));
         let model = other.as_ref().unwrap_or(model);
         let known = match features {
             Some(features) => {
-                let parts = (&model.backbone, &model.head);
-                features.of_batch((self.split, indices), &batch.inputs, parts, device).await?
+                features.of_batch(self.split, indices, &batch.inputs, &model.backbone, &model.head, device).await?
             }
             None => None,
         };

@@ -57,9 +57,11 @@ impl Features {
     /// When the device fails.
     pub(super) async fn of_batch(
         &mut self,
-        (split, indices): (Split, &[usize]),
+        split: Split,
+        indices: &[usize],
         inputs: &HostInputs,
-        (backbone, head): (&Backbone, &Head),
+        backbone: &Backbone,
+        head: &Head,
         device: &Device,
     ) -> Result<Option<Tensor<2>>, TrainError> {
         if !self.know(split, indices) {
@@ -129,12 +131,12 @@ mod tests {
         let mut features = Features::new(rows.as_ref());
         for is_met in [false, true] {
             assert_eq!(features.know(split, &indices), is_met);
-            let batch = batch_of(rows.as_ref(), Some(&features), (split, &indices), Some(7));
+            let batch = batch_of(rows.as_ref(), Some(&features), split, &indices, Some(7));
             let HostInputs::Pixels(pixels) = &batch.inputs else { panic!("not images") };
             assert_eq!(pixels.values.is_empty(), is_met);
-            let parts = (&frozen, &model.head);
             let plain = device.clone().without_autodiff();
-            let known = block_on(features.of_batch((split, &indices), &batch.inputs, parts, &plain)).expect("it reads");
+            let known = features.of_batch(split, &indices, &batch.inputs, &frozen, &model.head, &plain);
+            let known = block_on(known).expect("it reads");
             assert!(known.is_some() && train(&batch, known) == expected, "to the bit");
         }
         assert!(!features.know(split, &[0, 1]) && !features.know(Split::Valid, &[0]));

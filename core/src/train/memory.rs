@@ -222,7 +222,7 @@ mod runs {
     }
 
     fn file(name: &str, content: String) -> DataFiles {
-        DataFiles { train: (name.into(), content.into_bytes()), valid: None, test: None }
+        DataFiles { train: (name.into(), content.into_bytes()), ..DataFiles::default() }
     }
 
     /// Six sentences, no three of which have as many words as the others.

@@ -51,3 +51,4 @@ pub use samples::SampleWriter;
 pub use save_pace::SavePace;
 pub use step::MicroStep;
 pub use trainer::Trainer;
+pub(crate) use trainer::chosen_figure;

@@ -62,6 +62,18 @@ pub(super) fn sampler_of(rows: &dyn TaskRows, run: &RunConfig) -> BatchSampler {
 }
 
 impl Trainer {
+    /// Of a run that has not begun, where it pulls weights back to those that it begins with (L2-SP): pulls all of them but `fresh`, the
+    /// paths of those that no file holds and that were drawn for the run. Without this call no head is pulled.
+    #[must_use]
+    pub fn with_fresh(mut self, fresh: &[String]) -> Self {
+        let strength = self.job.run.techniques.l2_sp;
+        if strength > 0.0 {
+            let model: &Model = &self.model;
+            self.optimizer.pull = Some(Pull::to(model, strength, |path| !fresh.iter().any(|own| own == path)));
+        }
+        self
+    }
+
     /// Of a run that has not begun: rows of each group come equally often, in as many rows an epoch as there are. `groups` are the
     /// groups of all training rows, from 0.
     #[must_use]
@@ -82,7 +94,7 @@ pub(super) fn optimizer_of(run: &RunConfig, model: &Model) -> AdamW {
     if run.techniques.layerwise_lr_decay < 1.0 {
         optimizer.rate_scales = model.rate_scales(run.techniques.layerwise_lr_decay);
     }
-    // A head may be new; all else was pretrained.
+    // A head may be new, as `Trainer::with_fresh` knows; all else was pretrained.
     if run.techniques.l2_sp > 0.0 {
         optimizer.pull = Some(Pull::to(model, run.techniques.l2_sp, |path| !is_of_head(path)));
     }
@@ -116,6 +128,30 @@ fn drops_out(run: &RunConfig, config: &ModelConfig) -> bool {
 mod tests {
     use super::*;
     use crate::config::{LoraConfig, Pooling, Techniques};
+    use crate::optim::trained_weights;
+    use crate::train::tiny_run::{drain, settings, trainer};
+
+    /// The weights of the head after a run that pulls strongly; `fresh` as it was said, if it was.
+    fn head_after_a_pull(fresh: Option<&[String]>) -> Vec<f32> {
+        let techniques = Techniques { l2_sp: 50.0, ..Techniques::default() };
+        let run = trainer(RunConfig { techniques, ..settings(1e-2) }, false);
+        let mut run = match fresh {
+            Some(fresh) => run.with_fresh(fresh),
+            None => run,
+        };
+        drain(&mut run);
+        let head = trained_weights(run.model(), is_of_head);
+        head.into_values().flat_map(|weight| weight.into_data().iter::<f32>().collect::<Vec<f32>>()).collect()
+    }
+
+    #[test]
+    fn a_head_is_pulled_where_it_came_with_the_model() {
+        let begun = trainer(settings(1e-2), false);
+        let paths: Vec<String> = trained_weights(begun.model(), is_of_head).into_keys().collect();
+        let [unknown, fresh, kept] = [None, Some(paths.as_slice()), Some(&[][..])].map(head_after_a_pull);
+        assert_eq!(fresh, unknown, "what is not known is taken to be new");
+        assert_ne!(kept, fresh);
+    }
 
     #[test]
     fn each_target_module_names_a_layer() {

@@ -1,4 +1,5 @@
-//! The model of a run: its optimizer writes weights where they lie, and copies of them that are to stay have memory of their own.
+//! The model of a run: its optimizer writes weights where they lie, and copies of them that are to stay have memory of their own. A
+//! copy that measures shares them, and is dropped before the next step.
 //!
 //! In: a model, and what makes another of it. Out: that model. Were the one before kept until the other is there, each step would write
 //! its weights to new places, between activations that go, and memory would have holes and grow (ADR 49).
@@ -39,6 +40,18 @@ impl DerefMut for RunModel {
     }
 }
 
+/// The model of a run as it is measured, prepared for inference when it is first asked for. It shares the weights of the run and has
+/// DoRA's norms of them, so it must be dropped before they change: it lies in the stage that measures, and goes with that.
+#[derive(Default)]
+pub(super) struct InferenceModel(Option<Box<Model>>);
+
+impl InferenceModel {
+    /// `model`, prepared for inference; the first time decides of which model.
+    pub(super) fn of(&mut self, model: &Model) -> &Model {
+        self.0.get_or_insert_with(|| Box::new(model.for_inference()))
+    }
+}
+
 /// The model with memory of its own for what is trained, where steps write over that; all else is shared.
 pub(super) fn copy_trained(model: &Model) -> Model {
     model.clone().map(&mut CopyTrained)
@@ -63,8 +76,10 @@ mod tests {
     use futures_lite::future::block_on;
 
     use super::*;
+    use crate::event::TrainEvent;
     use crate::train::Trainer;
     use crate::train::tiny_run::{drain, settings, trainer};
+    use crate::train::trainer::Stage;
 
     /// Where each weight that is trained lies, and its values.
     #[derive(Default)]
@@ -104,6 +119,34 @@ mod tests {
             assert_eq!(found, places, "validation rows: {has_valid_rows}");
             drain(&mut run);
         }
+    }
+
+    #[test]
+    fn a_model_is_prepared_for_inference_once() {
+        let run = trainer(settings(1e-2), true);
+        let mut prepared = InferenceModel::default();
+        let first: *const Model = prepared.of(run.model());
+        let again: *const Model = prepared.of(run.model());
+        assert_eq!(first, again);
+    }
+
+    #[test]
+    fn an_evaluation_keeps_its_prepared_model_to_its_end_and_steps_still_write_weights_where_they_lie() {
+        let mut run = trainer(settings(1e-2), true);
+        run.cut_batches(32); // an image in each batch
+        pull_to(&mut run, 1);
+        let (places, before) = look(run.model());
+        let mut num_kept = 0;
+        while !(run.is_between_steps() && run.num_steps()[0] == 4) {
+            let event = block_on(run.next_event()).expect("it goes on").expect("it is not over");
+            if matches!(event, TrainEvent::EvaluationProgress { .. }) {
+                num_kept += usize::from(matches!(&run.stage, Stage::Evaluating(_, prepared) if prepared.0.is_some()));
+            }
+        }
+        assert_eq!(num_kept, 9, "three evaluations of four images: the last batch of each says no progress");
+        let (found, after) = look(run.model());
+        assert_ne!(after, before, "weights moved");
+        assert_eq!(found, places);
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub(super) fn settings(learning_rate: f64) -> RunConfig {
 /// The rows of the images.
 pub(super) fn rows(run: &RunConfig, has_valid_rows: bool) -> Box<dyn TaskRows> {
     let valid = has_valid_rows.then(|| images(9));
-    let files = Rc::new(DataFiles { train: images(0), valid, test: None });
+    let files = Rc::new(DataFiles { train: images(0), valid, ..DataFiles::default() });
     let read = ReadOptions::default();
     let data = Task::ImageClassification.read(&ReadRequest::to_train(&files, &read, run)).expect("good images");
     let (processor, _) = ImageProcessor::from_folder(&mut Folder::new(), "vit", SIDE).expect("that of transformers");

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use burn::tensor::{Device, Tensor};
 
-use super::batches::{Drawn, next_batches, seed_of, sums_of_draws};
+use super::batches::{Draw, Drawn, next_batches, seed_of, sums_of_draws};
 use super::dtype::gradient_scale;
 use super::evaluations::Evaluations;
 use super::features::Features;
@@ -13,7 +13,7 @@ use super::mixout::Mixout;
 use super::prepared::{optimizer_of, prepare, sampler_of};
 use super::readings::{Reading, Readings};
 use super::roll_back::GoodState;
-use super::run_model::RunModel;
+use super::run_model::{InferenceModel, RunModel};
 use super::unfreezing::drop_frozen;
 use super::watching::Watched;
 use super::{Evaluator, MicroStep, TrainError, float_dtype};
@@ -65,13 +65,13 @@ pub(super) enum Stage {
     /// The next optimizer step.
     Training,
     /// The next batch of the validation split.
-    Evaluating(Evaluator),
+    Evaluating(Evaluator, InferenceModel),
     /// What is looked at before the first step.
     Beginning,
     /// The next batch of these rows, which are of a general text.
-    General(Rc<dyn TaskRows>, Evaluator),
+    General(Rc<dyn TaskRows>, Evaluator, InferenceModel),
     /// The next of these validation prompts.
-    Sampling(VecDeque<PromptRow>),
+    Sampling(VecDeque<PromptRow>, InferenceModel),
     /// The last reading, then the end.
     Ending { reason: StopReason, keep_best: bool },
     /// Nothing; the model holds the weights of this step.
@@ -205,10 +205,10 @@ impl Trainer {
                 self.keep_if_due().await?;
                 self.train_step().await?;
             }
-            Stage::Evaluating(evaluator) => self.evaluate(evaluator).await?,
+            Stage::Evaluating(evaluator, prepared) => self.evaluate(evaluator, prepared).await?,
             Stage::Beginning => self.stage = self.after_rows(),
-            Stage::General(rows, evaluator) => self.measure_general(rows, evaluator).await?,
-            Stage::Sampling(prompts) => self.sample(prompts).await?,
+            Stage::General(rows, evaluator, prepared) => self.measure_general(rows, evaluator, prepared).await?,
+            Stage::Sampling(prompts, prepared) => self.sample(prompts, prepared).await?,
             Stage::Ending { reason, keep_best } => {
                 match self.report_losses().await {
                     Err(TrainError::Spike { .. }) => {} // it ends
@@ -227,11 +227,12 @@ impl Trainer {
     /// One optimizer step, in micro-batches; read top to bottom, this is the training loop.
     async fn train_step(&mut self) -> Result<(), TrainError> {
         let run = &self.job.run;
-        let rows = (self.rows.as_ref(), self.features.as_ref());
-        let batches = next_batches(&mut self.sampler, rows, (run, self.batch_parts), self.progress.micro_batches);
+        let (rows, features) = (self.rows.as_ref(), self.features.as_ref());
+        let done = self.progress.micro_batches;
+        let batches = next_batches(&mut self.sampler, rows, features, run, self.batch_parts, done);
         let draws = sums_of_draws(&batches);
-        let weight_sum: f64 = draws.iter().map(|(weight, _)| weight).sum();
-        let num_rows: usize = draws.iter().map(|(_, rows)| rows).sum();
+        let weight_sum: f64 = draws.iter().map(|draw| draw.weight).sum();
+        let num_rows: usize = draws.iter().map(|draw| draw.num_rows).sum();
         let is_of_several = self.rows.as_several().is_some();
         let scale = gradient_scale(run.dtype, weight_sum);
         let mut gradients = GradientSum::default();
@@ -239,9 +240,11 @@ impl Trainer {
         for drawn in &batches {
             // Weights of one task are rows, of another tokens: the means of several are averaged by their rows.
             // Each is the mean of a batch as it was drawn, also where that is computed in parts.
-            let weight_sum = match (is_of_several, draws[drawn.draw]) {
-                (true, (weight, rows)) => weight * num_rows as f64 / rows.max(1) as f64,
-                (false, _) => weight_sum,
+            let weight_sum = if is_of_several {
+                let Draw { weight, num_rows: of_draw } = draws[drawn.draw];
+                weight * num_rows as f64 / of_draw.max(1) as f64
+            } else {
+                weight_sum
             };
             let loss = self.micro_step(drawn, weight_sum / scale, &mut gradients).await?;
             step_loss = Some(match step_loss {
@@ -257,7 +260,7 @@ impl Trainer {
         let run = &self.job.run;
         let Plan { warmup_steps, total_steps, steps_per_epoch, .. } = self.plan;
         let (layers, every) = (self.model.backbone.layer_counts(), run.techniques.gradual_unfreezing);
-        drop_frozen(&mut gradients, layers, every, (self.progress.step, steps_per_epoch));
+        drop_frozen(&mut gradients, layers, every, self.progress.step, steps_per_epoch);
         let (schedule, peak) = (run.lr_scheduler_type, run.learning_rate * self.learning_rate_factor());
         let rate = learning_rate(schedule, peak, self.progress.step, warmup_steps, total_steps);
         let clip = clip_factor(&gradients, run.max_grad_norm);
@@ -285,7 +288,7 @@ impl Trainer {
         let features = match (&mut self.features, &self.frozen) {
             (Some(features), Some(frozen)) => {
                 let device = self.device.clone().without_autodiff();
-                features.of_batch((Split::Train, indices), &batch.inputs, (frozen, &model.head), &device).await?
+                features.of_batch(Split::Train, indices, &batch.inputs, frozen, &model.head, &device).await?
             }
             _ => None,
         };
@@ -343,16 +346,17 @@ impl Trainer {
 
     pub(super) fn start_evaluation(&mut self) {
         self.events.push_back(TrainEvent::Phase { phase: Phase::Evaluating });
-        self.stage = Stage::Evaluating(Evaluator::new(self.rows.as_ref(), Split::Valid).in_parts(self.batch_parts));
+        let evaluator = Evaluator::new(self.rows.as_ref(), Split::Valid).in_parts(self.batch_parts);
+        self.stage = Stage::Evaluating(evaluator, InferenceModel::default());
     }
 
-    async fn evaluate(&mut self, mut evaluator: Evaluator) -> Result<(), TrainError> {
-        let model = self.model.for_inference();
+    async fn evaluate(&mut self, mut evaluator: Evaluator, mut prepared: InferenceModel) -> Result<(), TrainError> {
+        let model = prepared.of(&self.model);
         let device = self.device.clone().without_autodiff();
-        if evaluator.advance_by(&model, self.rows.as_ref(), self.features.as_mut(), &device).await? {
+        if evaluator.advance_by(model, self.rows.as_ref(), self.features.as_mut(), &device).await? {
             let (done, total) = evaluator.progress();
             self.events.push_back(TrainEvent::EvaluationProgress { done, total });
-            self.stage = Stage::Evaluating(evaluator);
+            self.stage = Stage::Evaluating(evaluator, prepared);
             return Ok(());
         }
         let (evaluation, _) = evaluator.finish();
@@ -471,7 +475,10 @@ impl Progress {
 }
 
 /// The figure that a run names: one that rows with so many labels have.
-fn chosen_figure(rows: &dyn TaskRows, run: &RunConfig) -> Result<&'static FigureSpec, TrainError> {
+///
+/// # Errors
+/// [`TrainError::UnknownFigure`] with those that there are.
+pub(crate) fn chosen_figure(rows: &dyn TaskRows, run: &RunConfig) -> Result<&'static FigureSpec, TrainError> {
     let (spec, several) = (rows.task().spec(), rows.as_several());
     let name = run.metric_for_best_model.as_str();
     let has = |name: &str| spec.measures(name, rows.labels().len());

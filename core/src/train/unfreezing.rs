@@ -13,16 +13,17 @@ pub(super) fn drop_frozen(
     gradients: &mut GradientSum,
     layers: LayerCounts,
     every: f64,
-    (step, steps_per_epoch): (u32, u32),
+    step: u32,
+    steps_per_epoch: u32,
 ) {
     if every > 0.0 {
-        let lowest = lowest_depth(top_depth(layers), every, (step, steps_per_epoch));
+        let lowest = lowest_depth(top_depth(layers), every, step, steps_per_epoch);
         gradients.retain(|path| depth_of(path, layers) >= lowest);
     }
 }
 
 /// The depth from which on parameters are trained at a step.
-fn lowest_depth(top: usize, every: f64, (step, steps_per_epoch): (u32, u32)) -> usize {
+fn lowest_depth(top: usize, every: f64, step: u32, steps_per_epoch: u32) -> usize {
     let steps = (every * f64::from(steps_per_epoch)).max(f64::MIN_POSITIVE);
     // A tenth of ten steps is a little more than one, as f64 has it.
     let parts = (f64::from(step) / steps + 1e-9).floor();
@@ -35,7 +36,7 @@ mod tests {
 
     #[test]
     fn one_more_layer_is_trained_each_time_from_the_top() {
-        let at = |every: f64, step: u32| lowest_depth(4, every, (step, 10));
+        let at = |every: f64, step: u32| lowest_depth(4, every, step, 10);
         let of_steps = |every: f64, steps: &[u32]| steps.iter().map(|&step| at(every, step)).collect::<Vec<_>>();
         assert_eq!(of_steps(1.0, &[0, 9, 10, 19, 20, 30, 40, 400]), [4, 4, 3, 3, 2, 1, 0, 0]);
         assert_eq!(of_steps(0.1, &[0, 1, 2, 3, 4, 5]), [4, 3, 2, 1, 0, 0]);

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use super::run_model::InferenceModel;
 use super::trainer::Stage;
 use super::{Evaluator, SampleWriter, TrainError, Trainer};
 use crate::event::{Phase, Split, StopReason, TrainEvent};
@@ -57,7 +58,7 @@ impl Trainer {
         match &self.watched.general {
             Some(rows) => {
                 let evaluator = Evaluator::new(rows.as_ref(), Split::Train).in_parts(self.batch_parts);
-                Stage::General(Rc::clone(rows), evaluator)
+                Stage::General(Rc::clone(rows), evaluator, InferenceModel::default())
             }
             None => self.sampling(),
         }
@@ -69,7 +70,7 @@ impl Trainer {
             Some(_) if count > 0 => self.rows.prompts(Split::Valid, count),
             _ => Vec::new(),
         };
-        Stage::Sampling(prompts.into())
+        Stage::Sampling(prompts.into(), InferenceModel::default())
     }
 
     /// Measures the next batch of the general text.
@@ -77,10 +78,11 @@ impl Trainer {
         &mut self,
         rows: Rc<dyn TaskRows>,
         mut evaluator: Evaluator,
+        mut prepared: InferenceModel,
     ) -> Result<(), TrainError> {
         let device = self.device.clone().without_autodiff();
-        if evaluator.advance(&self.model.for_inference(), rows.as_ref(), &device).await? {
-            self.stage = Stage::General(rows, evaluator);
+        if evaluator.advance(prepared.of(&self.model), rows.as_ref(), &device).await? {
+            self.stage = Stage::General(rows, evaluator, prepared);
             return Ok(());
         }
         let (evaluation, _) = evaluator.finish();
@@ -90,15 +92,19 @@ impl Trainer {
     }
 
     /// Writes on from one validation prompt; after the last, what follows an evaluation, or the first step.
-    pub(super) async fn sample(&mut self, mut prompts: VecDeque<PromptRow>) -> Result<(), TrainError> {
+    pub(super) async fn sample(
+        &mut self,
+        mut prompts: VecDeque<PromptRow>,
+        mut prepared: InferenceModel,
+    ) -> Result<(), TrainError> {
         let step = self.progress.step;
         if let (Some(prompt), Some(writer)) = (prompts.pop_front(), &self.watched.writer) {
             let device = self.device.clone().without_autodiff();
-            let written = writer.write(&prompt, &self.model.for_inference(), &self.config, &device).await?;
+            let written = writer.write(&prompt, prepared.of(&self.model), &self.config, &device).await?;
             let shape = Some(TextShape::new(&written.ids, written.is_complete));
             let (PromptRow { prompt, expected, .. }, generated) = (prompt, written.text);
             self.events.push_back(TrainEvent::Sampled { step, prompt, expected, generated, shape });
-            self.stage = Stage::Sampling(prompts);
+            self.stage = Stage::Sampling(prompts, prepared);
             return Ok(());
         }
         if step == 0 {

@@ -19,6 +19,10 @@ const MAX_DEPTH: usize = 16;
 /// Longest name of a class, in bytes: each number of a file becomes one.
 const MAX_NAME: usize = 256;
 
+/// The tag of a word that is in no entity, and prefixes of the others in the order in which a model has those of a type.
+const OUTSIDE: &str = "O";
+const PREFIXES: &str = "BIELSU";
+
 /// Classes of a column that a sentence names.
 const MAX_SAID: usize = 5;
 
@@ -85,6 +89,37 @@ impl ClassNames {
             Self::Fields(_) => String::new(),
         }
     }
+
+    /// Says that a model numbers the classes otherwise than the file; nothing where it does not.
+    pub(super) fn say_of_ids(&self) -> &'static str {
+        match self {
+            Self::Of(names) if !have_order_of_model(names) => {
+                "; a model that is trained on them numbers them anew, by their names: the numbers are in its config.json"
+            }
+            Self::Each(names) => names.say_of_ids(),
+            Self::Of(_) | Self::Fields(_) => "",
+        }
+    }
+}
+
+/// Whether a model that is trained on classes of these names numbers them as the file does: sorted as numbers if all are numbers, else as
+/// texts; tags with `O` first, then by type and prefix.
+fn have_order_of_model(names: &[String]) -> bool {
+    let number = |name: &String| name.parse::<f64>().ok().filter(|number| number.is_finite());
+    if names.iter().any(|name| name == OUTSIDE) {
+        return names.is_sorted_by_key(|name| tag_key(name));
+    }
+    match names.iter().map(number).collect::<Option<Vec<f64>>>() {
+        Some(numbers) => numbers.is_sorted(),
+        None => names.is_sorted(),
+    }
+}
+
+fn tag_key(name: &str) -> (bool, &str, Option<usize>) {
+    let parts = name.split_once('-').filter(|(prefix, label)| prefix.len() == 1 && !label.is_empty());
+    let ranked = parts.and_then(|(prefix, label)| Some((label, PREFIXES.find(prefix)?)));
+    let (label, rank) = ranked.map_or((name, None), |(label, rank)| (label, Some(rank)));
+    (name != OUTSIDE, label, rank)
 }
 
 /// Names in features by their own names.
@@ -157,6 +192,18 @@ mod tests {
         ));
         assert_eq!(found["a"].field("b"), Some(&of));
         assert_eq!(found["d"].field("e").and_then(ClassNames::element), Some(&of));
+    }
+
+    #[test]
+    fn it_is_said_where_a_model_numbers_classes_otherwise() {
+        let of = |names: &[&str]| ClassNames::Of(names.iter().map(|name| (*name).to_owned()).collect());
+        for same in [&["neg", "pos"][..], &["1", "2", "10"], &["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]] {
+            assert_eq!(of(same).say_of_ids(), "", "{same:?}");
+        }
+        for other in [&["pos", "neg"][..], &["1", "10", "2"], &["O", "B-PER", "I-PER", "B-LOC", "I-LOC"], &["a", "O"]] {
+            let said = ClassNames::Each(Box::new(of(other))).say_of_ids();
+            assert!(said.contains("numbers them anew"), "{other:?}");
+        }
     }
 
     #[test]

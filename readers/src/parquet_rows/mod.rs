@@ -64,7 +64,8 @@ pub(crate) fn read(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<ReadFi
         .iter()
         .filter(|(column, _)| is_column(column))
         .map(|(column, names)| {
-            format!("{name}: numbers of {column:?} are read as the classes that it names{}", names.describe())
+            let (classes, ids) = (names.describe(), names.say_of_ids());
+            format!("{name}: numbers of {column:?} are read as the classes that it names{classes}{ids}")
         })
         .collect();
     let packed = codec.map(|codec| format!(", {}", codec_name(codec))).unwrap_or_default();

@@ -288,7 +288,9 @@ fn last_loss_natively(project: Project) -> f64 {
     let mut session = Session::new(Device::flex());
     session.load_model(job.model, model).expect("the model is in the file");
     session.set_task(job.task.expect("it is named")).expect("the model has a head for it");
-    session.load_data(DataFiles { train, valid, test }, &job.read, &job.run).expect("the rows are in the file");
+    session
+        .load_data(DataFiles { train, valid, test, ..DataFiles::default() }, &job.read, &job.run)
+        .expect("the rows are in the file");
     session.start(job.run).expect("it starts");
     let losses = drain(&mut session).into_iter().flat_map(|event| match event {
         TrainEvent::Step { losses, .. } => losses,

@@ -202,7 +202,7 @@ fn native() -> (Session, DataReport) {
 }
 
 fn data() -> DataFiles {
-    DataFiles { train: ("rows.csv".into(), rows::csv(ROWS).into_bytes()), valid: None, test: None }
+    DataFiles { train: ("rows.csv".into(), rows::csv(ROWS).into_bytes()), ..DataFiles::default() }
 }
 
 fn run() -> RunConfig {

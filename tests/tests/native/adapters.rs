@@ -327,7 +327,7 @@ fn adapters_that_belong_to_another_base_or_rank_are_refused_by_name() {
     let more = changed("layers", &|config| config["layers_to_transform"] = serde_json::json!([0, 1]));
     refuse(&mut session, more, &["has no", "layers.0", "lora_A"]);
     let less = changed("regex", &|config| config["target_modules"] = serde_json::json!(".*layers\\.1.*q_proj"));
-    refuse(&mut session, less, &["no place", "v_proj"]);
+    refuse(&mut session, less, &["adapts no", "v_proj", "target_modules"]);
     let rank = changed("layers", &|config| config["rank_pattern"] = serde_json::json!({ "q_proj": 3 }));
     refuse(&mut session, rank, &["q_proj", "rank 2", "rank 3"]);
     let huge = changed("layers", &|config| config["r"] = serde_json::json!(4096));

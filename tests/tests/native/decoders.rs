@@ -96,7 +96,7 @@ fn trained(name: &str, run: &RunConfig) -> (Session, Vec<TrainEvent>) {
             lines.push_str(&format!("{row}\n"));
         }
     }
-    let data = DataFiles { train: ("colors.jsonl".into(), lines.into_bytes()), valid: None, test: None };
+    let data = DataFiles { train: ("colors.jsonl".into(), lines.into_bytes()), ..DataFiles::default() };
     let mut session = Session::new(Device::flex());
     session.load_model(ModelSource::Local { name: name.into() }, folder(name)).expect("the model loads");
     session.load_data(data, &ReadOptions::default(), run).expect("the rows load");

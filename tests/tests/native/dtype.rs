@@ -185,7 +185,7 @@ fn an_encoder_learns_in_half_precision() {
         let mut session = Session::new(Device::flex());
         let folder = paths::read_folder(&paths::fixture("tiny_encoder"));
         session.load_model(ModelSource::Local { name: "tiny".into() }, folder).expect("the fixture loads");
-        let files = DataFiles { train: ("rows.csv".into(), rows::csv(90).into_bytes()), valid: None, test: None };
+        let files = DataFiles { train: ("rows.csv".into(), rows::csv(90).into_bytes()), ..DataFiles::default() };
         session.load_data(files, &ReadOptions::default(), &run).expect("the rows load");
         session.start(run).expect("it starts");
         all_losses(&drain(&mut session))

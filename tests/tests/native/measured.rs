@@ -60,7 +60,7 @@ fn an_adapters_head_for_another_task_is_refused() {
     let mut session = loaded();
     session.load_adapter(adapter).expect("it fits");
     let refused = session.check_answers().expect_err("its scores are no probabilities of labels").to_string();
-    assert!(refused.contains("multi-label classification") && refused.contains("the task multi_label"), "{refused}");
+    assert!(refused.contains("multi-label classification") && refused.contains("the task multi-label"), "{refused}");
     let texts = ["we spoke of rain".to_owned()];
     let predicted = predict(&mut session, &texts, Weights::Tuned).expect_err("refused").to_string();
     assert_eq!(predicted, refused);

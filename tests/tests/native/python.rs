@@ -94,7 +94,7 @@ fn train_and_export(method: Method, format: ExportFormat, export: &Path, predict
     let source = ModelSource::Local { name: "tiny".into() };
     session.load_model(source, paths::read_folder(&paths::fixture("tiny_encoder"))).expect("the fixture loads");
     let run = RunConfig { method, num_train_epochs: 1, batch_size: 16, learning_rate: 1e-3, ..RunConfig::default() };
-    let data = DataFiles { train: ("rows.csv".into(), rows::csv(ROWS).into_bytes()), valid: None, test: None };
+    let data = DataFiles { train: ("rows.csv".into(), rows::csv(ROWS).into_bytes()), ..DataFiles::default() };
     session.load_data(data, &ReadOptions::default(), &run).expect("the rows load");
     session.start(run).expect("the run starts");
     while block_on(session.next_event()).expect("the run goes on").is_some() {}

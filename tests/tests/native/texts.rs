@@ -7,7 +7,7 @@ use hone_core::checkpoint::ADAPTER_CONFIG;
 use hone_core::config::{ExportFormat, LoraConfig, ModelSource, ReadOptions, RunConfig, SplitConfig};
 use hone_core::data::DataFiles;
 use hone_core::event::{Phase, Split, TrainEvent};
-use hone_core::generate::{FinishReason, OutputFilters, SamplingConfig};
+use hone_core::generate::{FinishReason, OutputFilters, SamplingConfig, TokenRules};
 use hone_core::metrics::TextStyles;
 use hone_core::report::side_by_side::{Sample, side_by_side};
 use hone_core::session::Session;
@@ -21,6 +21,22 @@ const SAME: f64 = 1e-6;
 
 /// Largest difference of a loss from that of the reference.
 const REFERENCE: f64 = 1e-4;
+
+#[test]
+fn a_text_that_the_window_ends_says_so() {
+    let mut session = loaded();
+    let mut write = |max_new_tokens: u32| {
+        let rules = TokenRules { min_new_tokens: Some(max_new_tokens), ..TokenRules::default() };
+        let sampling = SamplingConfig { max_new_tokens, rules, ..SamplingConfig::default() };
+        let prompt = Prompt::Text("3. The capital of Spain is".into());
+        block_on(session.generate(&prompt, Weights::Base, &sampling, async |_: &str| true)).expect("it writes")
+    };
+    let short = write(8);
+    assert_eq!((short.num_tokens, short.finish_reason, short.filled_window), (8, FinishReason::Length, None));
+    let cut = write(200);
+    assert_eq!((cut.finish_reason, cut.filled_window), (FinishReason::Length, Some(64)));
+    assert!(cut.num_tokens < 64, "the prompt takes its part: {}", cut.num_tokens);
+}
 
 #[test]
 fn an_adapter_is_trained_exported_and_loaded_again() {
@@ -261,7 +277,7 @@ fn uneven() -> DataFiles {
         serde_json::json!({ "prompt": format!("row {index}:"), "completion": completion }).to_string() + "\n"
     };
     let lines: String = (0..8).map(row).collect();
-    DataFiles { train: ("uneven.jsonl".into(), lines.into_bytes()), valid: None, test: None }
+    DataFiles { train: ("uneven.jsonl".into(), lines.into_bytes()), ..DataFiles::default() }
 }
 
 #[test]

@@ -18,8 +18,8 @@ use hone_core::task::HeadKind;
 use hone_tests::classes::predict;
 use hone_tests::texts::{adapter, loaded, loss, ready, run, write};
 use hone_tests::{paths, rows};
-use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 
 fn source() -> ModelSource {
@@ -252,6 +252,90 @@ fn tied_tables_may_have_either_name_and_an_untied_head_must_be_there() {
     let untied = with_config(without("lm_head.weight"), |config| config["tie_word_embeddings"] = json!(false));
     let error = open_error(untied);
     assert!(error.contains("lm_head.weight") && error.contains("tie_word_embeddings false"), "{error}");
+}
+
+#[test]
+fn the_table_of_t5_may_have_the_name_of_a_stack() {
+    let folder = paths::read_folder(&paths::fixture("tiny_t5"));
+    let renamed = with_weights(&folder, &[WEIGHTS], |name| match name {
+        "shared.weight" => Some("encoder.embed_tokens.weight".to_owned()),
+        "encoder.embed_tokens.weight" | "decoder.embed_tokens.weight" => None,
+        other => Some(other.to_owned()),
+    });
+    let pretrained = PretrainedModel::open(renamed).expect("its tables are one");
+    let said = "encoder.embed_tokens.weight is used as shared.weight";
+    assert!(pretrained.notes.iter().any(|note| note.contains(said)), "{:?}", pretrained.notes);
+    pretrained.build(HeadKind::Seq2seqLm, Pooling::Cls, 0, 0, &Device::flex()).expect("nothing is missing");
+}
+
+#[test]
+fn half_a_classifier_is_named() {
+    let folder = field("13-multi-label-and-regression-heads/multi");
+    let notes = |lacking: &'static str| {
+        let folder = with_weights(&folder, &[WEIGHTS], |name| (name != lacking).then(|| name.to_owned()));
+        let pretrained = PretrainedModel::open(folder).expect("the encoder is whole");
+        let (_, report) = pretrained.build(HeadKind::Sequence, Pooling::Cls, 3, 0, &Device::flex()).expect("it builds");
+        report.notes
+    };
+    assert!(notes("").is_empty(), "{:?}", notes(""));
+    let said = "the weights hold classifier.weight and lack classifier.bias: the file is incomplete";
+    let found = notes("classifier.bias");
+    assert!(found.len() == 1 && found[0].starts_with(said), "{found:?}");
+}
+
+#[test]
+fn a_vocabulary_that_the_weights_contradict_is_the_configs_fault() {
+    let small =
+        with_config(field("13-multi-label-and-regression-heads/multi"), |config| config["vocab_size"] = json!(6));
+    let error = open_error(small);
+    assert!(error.contains("word_embeddings.weight has shape") && error.contains("vocab_size 6"), "{error}");
+}
+
+#[test]
+fn an_image_model_of_several_labels_says_that_these_are_not_supported() {
+    let folder = paths::read_folder(&paths::fixture("tiny_vit"));
+    let plain = PretrainedModel::open(folder.clone()).expect("it is whole");
+    assert!(plain.notes.is_empty(), "{:?}", plain.notes);
+    let several = with_config(folder, |config| config["problem_type"] = json!("multi_label_classification"));
+    let several = PretrainedModel::open(several).expect("it is whole");
+    let said =
+        "classifier.weight is a head for multi_label_classification, which is not supported of models that read images";
+    assert!(several.notes.iter().any(|note| note.starts_with(said)), "{:?}", several.notes);
+}
+
+#[test]
+fn weights_of_64_bits_answer_and_are_said() {
+    let folder = field("13-multi-label-and-regression-heads/multi");
+    let single = PretrainedModel::open(folder.clone()).expect("it is whole");
+    let opened = SafeTensors::deserialize(folder.get(WEIGHTS).expect("it has weights")).expect("they are whole");
+    let doubles: Vec<(String, Vec<usize>, Vec<u8>)> = opened
+        .tensors()
+        .into_iter()
+        .map(|(name, view)| {
+            assert_eq!(view.dtype(), Dtype::F32, "{name}");
+            let values =
+                view.data().chunks_exact(4).map(|word| f32::from_le_bytes(word.try_into().expect("four bytes")));
+            (name, view.shape().to_vec(), values.flat_map(|value| f64::from(value).to_le_bytes()).collect())
+        })
+        .collect();
+    let views = doubles.iter().map(|(name, shape, data)| {
+        (name.as_str(), TensorView::new(Dtype::F64, shape.clone(), data).expect("sizes agree"))
+    });
+    let mut double = folder.clone();
+    double.insert(WEIGHTS, safetensors::serialize(views.collect::<Vec<_>>(), None).expect("it serializes"));
+    let double = PretrainedModel::open(double).expect("it is whole");
+    let said = format!("tensors in F64, read as F32: {}", doubles.len());
+    assert!(double.notes.contains(&said), "{:?}", double.notes);
+    let classifier = |pretrained: &PretrainedModel| {
+        let built = pretrained.build(HeadKind::Sequence, Pooling::Cls, 3, 0, &Device::flex()).expect("it builds");
+        let job = Job::new(source(), None, ReadOptions::default(), RunConfig::default());
+        let labels = pretrained.config.labels.clone();
+        block_on(export_folder(pretrained, &built.0, &labels, &job, None))
+            .expect("it exports")
+            .get(WEIGHTS)
+            .map(<[u8]>::to_vec)
+    };
+    assert!(classifier(&double) == classifier(&single), "the same numbers leave");
 }
 
 #[test]

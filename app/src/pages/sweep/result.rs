@@ -83,7 +83,7 @@ fn cells(
         cells.extend([Cell::number(number(row.std_dev)), Cell::number(interval)]);
     }
     // Short words: the width that a text has at least is not theirs.
-    cells.extend([Cell::new("words", row.runs.clone()), Cell::new("words", format::sentence(&row.state))]);
+    cells.extend([Cell::new("words of-runs", row.runs.clone()), Cell::new("words", format::sentence(&row.state))]);
     cells
 }
 

@@ -8,7 +8,7 @@ use hone_core::task::MeasuredRows;
 
 use super::tags;
 use crate::format;
-use crate::state::evaluation::{Measured, split_name};
+use crate::state::evaluation::Measured;
 
 /// What is corrected of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,7 +205,7 @@ impl Rescored {
             "On {} run {run} has {article} {} of {after} by the corrected {nouns}, and of {before} by those before: what is \
              measured has changed, not the model. Only rows that it gets wrong are listed, so the figure by corrected {nouns} \
              flatters it. Of these rows {num_corrected} were corrected.",
-            format::plural(*num_rows, &format!("{} row", split_name(*split))),
+            format::plural(*num_rows, &format!("{} row", split.words())),
             kind.figure()
         )
     }
@@ -218,7 +218,7 @@ impl Rescored {
             return format!("Run {number} was measured on other rows than run {run}: their figures are not compared.");
         };
         let own = mean(&other.rows.iter().map(|row| row.outcome).collect::<Vec<_>>());
-        let rows = format::plural(*num_rows, &format!("{} row", split_name(measured.split)));
+        let rows = format::plural(*num_rows, &format!("{} row", measured.split.words()));
         let [before, after, own] = [*before, *after, own].map(|value| kind.written(value));
         let [_, nouns] = kind.nouns();
         format!(
@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(of(AnswerKind::Tags, &words, &["Ann\tB-PER", "Ray\tO"]), 0.0);
         assert_eq!(of(AnswerKind::Answer, &["The Ann"], &["ann."]), 1.0, "as SQuAD compares them");
         assert_eq!([of(AnswerKind::Answer, &[""], &["x"]), of(AnswerKind::Answer, &[""], &[""])], [0.0, 1.0]);
-        let row = |row: usize, number: f32| regression::RowPrediction {
+        let row = |row: usize, number: f64| regression::RowPrediction {
             row,
             text: format!("text {row}"),
             second: None,

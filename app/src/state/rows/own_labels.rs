@@ -10,7 +10,6 @@ use hone_core::task::multi_label::LabelLayout;
 use leptos::prelude::*;
 
 use super::super::Store;
-use super::super::evaluation::split_name;
 use super::super::images::no_class;
 use super::super::labeling::labels_in;
 use crate::tasks;
@@ -47,7 +46,7 @@ fn refusal((file, label): &(Split, String)) -> String {
     format!(
         "No training row has the label “{label}”, so no model can learn it, and a row of your own {} file can't have it: give a \
          training row that label first, or choose another one.",
-        split_name(*file)
+        file.words()
     )
 }
 

@@ -66,7 +66,7 @@ impl Store {
         if self.sweep.going.get_untracked() != Going::No {
             return;
         }
-        let next = self.sweep.kept.with_untracked(|kept| kept.as_ref().and_then(|of| of.sweep.clone().next_leg()));
+        let next = self.sweep.kept.with_untracked(|kept| kept.as_ref().and_then(|of| of.sweep.peek_leg()));
         if let Some(leg) = next {
             SweepState::keep_focus();
             self.sweep.problem.set(None);
@@ -141,7 +141,7 @@ impl Store {
         (read.sharing.fold, read.sharing.split_seed) = (None, None);
         let (base, typed, typed_changes) = (RunDraft::of(&run), self.draft.get(), self.changes.get());
         let of = SweepOfRuns { sweep, of, base, typed, changes, typed_changes, read, metric, runs: Vec::new() };
-        let first = of.sweep.clone().next_leg();
+        let first = of.sweep.peek_leg();
         match first.map(|leg| of.read_of(&leg)) {
             // Rows that are held out by their time have no folds.
             Some(Err(problems)) => Err(problems.iter().map(|problem| format!("{problem}.")).collect()),

@@ -84,7 +84,7 @@ pub(super) fn unusable(why: String) -> RunResult {
 
 /// There are runs to come.
 pub(crate) fn is_unfinished(of: &SweepOfRuns) -> bool {
-    of.sweep.clone().next_leg().is_some()
+    of.sweep.peek_leg().is_some()
 }
 
 /// The settings of a trial: `Learning rate 3e-5, Batch size 16`.

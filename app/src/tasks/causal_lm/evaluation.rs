@@ -11,7 +11,7 @@ use crate::format;
 use crate::pages::evaluate::{before_and_after, cannot_measure};
 use crate::pages::{rating, side_by_side};
 use crate::state::Store;
-use crate::state::evaluation::{Measured, general_rows, split_name};
+use crate::state::evaluation::{Measured, general_rows};
 use crate::tasks::writing_figures::{caption, labels, samples, styles};
 use crate::tasks::{self, EvaluationParts};
 
@@ -23,7 +23,7 @@ pub(crate) fn evaluation_parts(
     after: Option<Side<'_>>,
 ) -> Option<EvaluationParts> {
     let shown = after.as_ref().or(before.as_ref())?;
-    let (tokens, split) = (tokens(shown.detail), split_name(shown.measured.split));
+    let (tokens, split) = (tokens(shown.detail), shown.measured.split.words());
     let of_writing = match &shown.measured.writing {
         Some(writing) => {
             let prompts = format::plural(writing.figures.num_rows, "prompt");

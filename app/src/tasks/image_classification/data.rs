@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hone_core::event::Split;
 use hone_core::task::DataReport;
 use hone_core::task::image_classification::{NearPair, PreviewImage, ReportDetail, SizeBucket};
 use leptos::prelude::*;
@@ -11,7 +12,6 @@ use crate::charts::{Bar, Bars};
 use crate::format;
 use crate::pages::data_controls::columns;
 use crate::state::Store;
-use crate::state::evaluation::split_name;
 use crate::state::report::ColumnRole;
 use crate::tasks::report_views::label_bars;
 use crate::tasks::{DataParts, RowFacts};
@@ -122,8 +122,8 @@ fn words(total: usize) -> String {
 
 /// Two images that look nearly the same, each with its name and its split.
 fn pair_of(near: &NearPair) -> [Thumbnail; 2] {
-    let one = |split, index, name: &String, mark: &str| {
-        let caption = format!("{mark}{name}, {}", split_name(split));
+    let one = |split: Split, index, name: &String, mark: &str| {
+        let caption = format!("{mark}{name}, {}", split.words());
         Thumbnail { split, index, name: Some(name.clone()), caption }
     };
     let NearPair { name, split, index, other, other_split, other_index, .. } = near;
@@ -155,7 +155,6 @@ fn preview(store: Store, detail: &ReportDetail) -> AnyView {
 #[cfg(test)]
 mod tests {
     use hone_core::config::ReadOptions;
-    use hone_core::event::Split;
     use hone_core::task;
     use hone_core::task::image_classification::ClassCount;
 

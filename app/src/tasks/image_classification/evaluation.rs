@@ -9,7 +9,6 @@ use crate::browser::PickedFile;
 use crate::format;
 use crate::state::Store;
 use crate::state::corrections::WrongAnswer;
-use crate::state::evaluation::split_name;
 use crate::tasks::calibration::panels;
 use crate::tasks::class_figures::{confusion, labels_of, per_class};
 use crate::tasks::correct_labels::{beside, of_label};
@@ -38,7 +37,7 @@ pub(crate) fn evaluation_parts(
     };
     let images = format::plural(shown.detail.num_rows, "image");
     Some(EvaluationParts {
-        caption: format!("On {images} of the {} split.", split_name(split)),
+        caption: format!("On {images} of the {} split.", split.words()),
         beside: Some(per_class(shown.detail, before)),
         below: below.into_any(),
     })

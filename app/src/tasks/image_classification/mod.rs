@@ -42,8 +42,9 @@ fn adapter_python(num_labels: usize, _prompt: &str) -> [String; 3] {
         "AutoModelForImageClassification".into(),
         // PEFT's files do not say how many labels a classifier has, and the model may have others.
         format!(", num_labels={num_labels}, ignore_mismatched_sizes=True"),
-        "from PIL import Image
-inputs = processor(Image.open(\"path/to/an/image.png\"), return_tensors=\"pt\")
+        "from PIL import Image, ImageOps
+image = ImageOps.exif_transpose(Image.open(\"path/to/an/image.png\")).convert(\"RGB\")
+inputs = processor(image, return_tensors=\"pt\")
 print(model(**inputs).logits.softmax(-1))"
             .into(),
     ]

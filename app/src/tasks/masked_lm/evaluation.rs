@@ -5,7 +5,6 @@ use leptos::prelude::*;
 
 use crate::format;
 use crate::state::Store;
-use crate::state::evaluation::split_name;
 use crate::tasks::{self, EvaluationParts};
 
 type Side<'a> = tasks::Side<'a, EvaluationDetail, RowPrediction>;
@@ -17,7 +16,7 @@ pub(crate) fn evaluation_parts(
 ) -> Option<EvaluationParts> {
     let shown = after.as_ref().or(before.as_ref())?;
     let tokens = usize::try_from(shown.detail.num_tokens).unwrap_or(usize::MAX);
-    let (tokens, split) = (format::plural(tokens, "hidden token"), split_name(shown.measured.split));
+    let (tokens, split) = (format::plural(tokens, "hidden token"), shown.measured.split.words());
     Some(EvaluationParts {
         caption: format!("On {tokens} of the {split} passages; the same are hidden each time."),
         beside: None,

@@ -9,7 +9,6 @@ use crate::components::{Button, Cell, sortable_table};
 use crate::format;
 use crate::state::Store;
 use crate::state::corrections::{AnswerKind, WrongAnswer};
-use crate::state::evaluation::split_name;
 use crate::tasks::calibration::reliability_of_labels;
 use crate::tasks::correct_labels::{self, beside, press};
 use crate::tasks::explanation::{self, ListedRow, RowOpener};
@@ -33,7 +32,7 @@ pub(crate) fn evaluation_parts(
     let before = after.as_ref().and(before.as_ref()).map(|side| &side.detail.evaluation);
     let rows = format::plural(shown.detail.evaluation.num_rows, "row");
     Some(EvaluationParts {
-        caption: format!("On {rows} of the {} split.", split_name(shown.measured.split)),
+        caption: format!("On {rows} of the {} split.", shown.measured.split.words()),
         beside: Some(per_label(&shown.detail.evaluation, before)),
         below: view! {
             {beside(store)}
@@ -80,6 +79,7 @@ fn per_label(shown: &MultiLabelEvaluation, before: Option<&MultiLabelEvaluation>
             format::plural(without, "label")
         )
     });
+    let notes = shown.notes.iter().map(|note| view! { <p class="hint">{format!("{note}.")}</p> }).collect_view();
     let heads: &[&str] = match before {
         Some(_) => &["Label", "Precision", "Recall", "F1", "Average precision", "F1 before", "Threshold", "Rows"],
         None => &["Label", "Precision", "Recall", "F1", "Average precision", "Threshold", "Rows"],
@@ -95,6 +95,7 @@ fn per_label(shown: &MultiLabelEvaluation, before: Option<&MultiLabelEvaluation>
             </p>
             <p class="hint">{thresholds}</p>
             <p class="hint">{without}</p>
+            {notes}
         </div>
     }
     .into_any()

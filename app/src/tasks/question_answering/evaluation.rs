@@ -12,7 +12,6 @@ use crate::components::{Button, Cell, table};
 use crate::format;
 use crate::state::Store;
 use crate::state::corrections::{AnswerKind, WrongAnswer};
-use crate::state::evaluation::split_name;
 use crate::tasks::wrong_rows::TITLE_ID;
 use crate::tasks::{self, EvaluationParts, correct_labels};
 
@@ -33,7 +32,7 @@ pub(crate) fn evaluation_parts(
     let shown = after.or(before)?;
     let questions = format::plural(shown.measured.evaluation.num_rows, "question");
     let windows = format::plural(shown.detail.num_windows, "window");
-    let split = split_name(shown.measured.split);
+    let split = shown.measured.split.words();
     Some(EvaluationParts {
         caption: format!(
             "On {questions} of the {split} split, whose texts are read in {windows}. Exact match: the answer is one of \

@@ -46,5 +46,5 @@ tokenizer = AutoTokenizer.from_pretrained(folder)
 }
 
 fn adapter_python(_num_labels: usize, _prompt: &str) -> [String; 3] {
-    ["AutoPeftModelForQuestionAnswering".into(), String::new(), ASK.into()]
+    ["AutoModelForQuestionAnswering".into(), String::new(), ASK.into()]
 }

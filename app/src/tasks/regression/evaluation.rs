@@ -12,7 +12,6 @@ use crate::components::{Button, Cell, select, sortable_table, table};
 use crate::format;
 use crate::state::Store;
 use crate::state::corrections::{AnswerKind, WrongAnswer};
-use crate::state::evaluation::split_name;
 use crate::tasks::correct_labels::{self, beside, press};
 use crate::tasks::explanation::{self, ListedRow, RowOpener};
 use crate::tasks::wrong_rows::TITLE_ID;
@@ -33,7 +32,7 @@ pub(crate) fn evaluation_parts(
     let shown = after.or(before)?;
     let rows = format::plural(shown.detail.evaluation.num_rows, "row");
     Some(EvaluationParts {
-        caption: format!("On {rows} of the {} split.", split_name(shown.measured.split)),
+        caption: format!("On {rows} of the {} split.", shown.measured.split.words()),
         beside: Some(by_number(shown.detail)),
         below: view! {
             {beside(store)}
@@ -57,6 +56,8 @@ fn by_number(detail: &EvaluationDetail) -> AnyView {
     let outputs = detail.labels.iter().zip(&detail.evaluation.per_output);
     let mut rows: Vec<Vec<Cell>> = outputs.map(|(label, figures)| row(label, figures)).collect();
     rows.extend(detail.baseline.as_ref().map(|figures| row("Always the mean", figures)));
+    let notes = detail.evaluation.notes.iter().map(|note| view! { <p class="hint">{format!("{note}.")}</p> });
+    let notes = notes.collect_view();
     let heads = ["", "Absolute error", "Root mean squared error", "R²", "Pearson", "Spearman"];
     view! {
         <div class="panel figures">
@@ -67,6 +68,7 @@ fn by_number(detail: &EvaluationDetail) -> AnyView {
                  their differences that the predictions explain; always answering with the mean of the training rows \
                  explains none. Pearson and Spearman: whether high numbers are predicted high, 1 at best."
             </p>
+            {notes}
         </div>
     }
     .into_any()
@@ -135,15 +137,14 @@ fn worst_rows(
             truth: None,
             predicted: None,
         };
-        let written = |numbers: &[f32]| numbers.iter().map(ToString::to_string).collect();
         let wrong = WrongAnswer {
             kind: AnswerKind::Numbers,
             index,
             row: row.row,
             text: row.text.clone(),
             second: row.second.clone(),
-            values: written(&row.numbers),
-            predicted: written(&row.predicted),
+            values: row.numbers.iter().map(ToString::to_string).collect(),
+            predicted: row.predicted.iter().map(ToString::to_string).collect(),
         };
         let press = is_tuned.then(|| press(store, wrong));
         let mut cells = vec![opener.cell(&listed), Cell { press, ..number(truth) }];

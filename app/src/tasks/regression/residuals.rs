@@ -8,7 +8,7 @@ use crate::format;
 /// The true and the predicted number of a row; `None` where it has no such output.
 pub(super) fn pair(row: &RowPrediction, output: usize) -> Option<(f64, f64)> {
     let (number, predicted) = (row.numbers.get(output)?, row.predicted.get(output)?);
-    Some((f64::from(*number), f64::from(*predicted)))
+    Some((*number, f64::from(*predicted)))
 }
 
 /// (true, predicted) of every row.
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     fn rows() -> Vec<RowPrediction> {
-        let row = |row, numbers: [f32; 2], predicted: [f32; 2]| RowPrediction {
+        let row = |row, numbers: [f64; 2], predicted: [f32; 2]| RowPrediction {
             row,
             text: format!("row, {row}"),
             second: None,

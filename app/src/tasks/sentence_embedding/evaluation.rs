@@ -9,7 +9,6 @@ use super::worst::{rows_csv, worst};
 use crate::components::{Button, Cell, sortable_table, table};
 use crate::format;
 use crate::state::Store;
-use crate::state::evaluation::split_name;
 use crate::tasks::{self, EvaluationParts};
 
 /// Rows shown.
@@ -26,7 +25,7 @@ pub(crate) fn evaluation_parts(
     let shown = after.as_ref().or(before.as_ref())?;
     let details = [before.as_ref().map(|side| side.detail), after.as_ref().map(|side| side.detail)];
     let detail = shown.detail;
-    let (rows, split) = (format::plural(shown.rows.len(), "row"), split_name(shown.measured.split));
+    let (rows, split) = (format::plural(shown.rows.len(), "row"), shown.measured.split.words());
     let mut caption = format!("On {rows} of the {split} split: {}.", detail.shape.describe());
     if detail.num_neighbours > 0 {
         let rows = format::plural(detail.num_neighbours, "most similar other row");

@@ -6,7 +6,6 @@ use leptos::prelude::*;
 use crate::format;
 use crate::pages::{rating, side_by_side};
 use crate::state::Store;
-use crate::state::evaluation::split_name;
 use crate::tasks::writing_figures::{caption, labels, samples, styles};
 use crate::tasks::{self, EvaluationParts};
 
@@ -19,7 +18,7 @@ pub(crate) fn evaluation_parts(
 ) -> Option<EvaluationParts> {
     let shown = after.as_ref().or(before.as_ref())?;
     let tokens = usize::try_from(shown.detail.num_tokens).unwrap_or(usize::MAX);
-    let (tokens, split) = (format::plural(tokens, "token"), split_name(shown.measured.split));
+    let (tokens, split) = (format::plural(tokens, "token"), shown.measured.split.words());
     let of_writing = shown.measured.writing.as_ref().map(|writing| {
         let sources = format::plural(writing.figures.num_rows, "source");
         caption(&format!("for the first {sources}"), writing)

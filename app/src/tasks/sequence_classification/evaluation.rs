@@ -7,7 +7,6 @@ use super::few_shot::without_training;
 use crate::components::{Cell, sortable_table};
 use crate::format;
 use crate::state::Store;
-use crate::state::evaluation::split_name;
 use crate::tasks::calibration::panels;
 use crate::tasks::class_figures::{confusion, labels_of, per_class};
 use crate::tasks::correct_labels::{beside, of_label, press};
@@ -44,7 +43,7 @@ pub(crate) fn evaluation_parts(
     };
     let rows = format::plural(shown.detail.num_rows, "row");
     Some(EvaluationParts {
-        caption: format!("On {rows} of the {} split.", split_name(shown.measured.split)),
+        caption: format!("On {rows} of the {} split.", shown.measured.split.words()),
         beside: Some(per_class(shown.detail, before)),
         below: below.into_any(),
     })

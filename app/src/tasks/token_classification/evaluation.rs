@@ -13,7 +13,6 @@ use crate::format;
 use crate::state::Store;
 use crate::state::corrections::WrongAnswer;
 use crate::state::corrections::tags::wrong_sentence;
-use crate::state::evaluation::split_name;
 use crate::tasks::wrong_rows::TITLE_ID;
 use crate::tasks::{self, EvaluationParts, correct_labels};
 
@@ -42,7 +41,7 @@ pub(crate) fn evaluation_parts(
     let rows = format::plural(shown.detail.num_sequences, "row");
     let words = format::plural(shown.detail.num_words, "word");
     Some(EvaluationParts {
-        caption: format!("On {rows} with {words} of the {} split.", split_name(shown.measured.split)),
+        caption: format!("On {rows} with {words} of the {} split.", shown.measured.split.words()),
         beside: Some(per_type(shown.detail, before)),
         below: below.into_any(),
     })

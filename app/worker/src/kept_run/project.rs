@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use hone_core::checkpoint::{STATE_FILE, TrainState, read_state};
-use hone_core::config::{DataHashes, Job, ReadOptions};
+use hone_core::config::{DataHashes, Job, ModelSource, ReadOptions};
 use hone_core::folder::Folder;
 use hone_core::hub::{Sha256Pieces, names_in_folder};
 use hone_core::project::{EVENTS_FILE, PackedFile, PackedRun, ProjectReader, ProjectWriter, RunAbout, SAVED_FILE};
@@ -246,6 +246,14 @@ impl ImportedRun {
         let of_checkpoint = read_state(&checkpoint).map_err(|error| error.to_string())?;
         check_step(&state, &of_checkpoint)?;
         let job = &packed.about.job;
+        if packed.model.is_empty()
+            && let ModelSource::Local { name } = &job.model
+        {
+            return Err(format!(
+                "it does not hold its model, {name}, which is one of a person's own: hone train --project with --model DIR runs it in a \
+                 terminal"
+            ));
+        }
         let task = job.parts.first().map(|part| part.task).or(job.task).or(of_checkpoint.job.task);
         let task = task.ok_or("it does not say what the run learns")?;
         let expected: Vec<&DataHashes> = match job.parts.as_slice() {

@@ -169,7 +169,7 @@ impl Worker {
             }
         };
         let written = session.generate(prompt, weights, sampling, show).await.map_err(|error| error.problem());
-        let Generated { text, num_tokens, finish_reason, filtered } = self.trust(written).await?;
+        let Generated { text, num_tokens, finish_reason, filtered, .. } = self.trust(written).await?;
         let is_complete = finish_reason == FinishReason::Stop;
         let elapsed_secs = clock.elapsed_secs();
         Ok(Reply::Generated { weights, text, num_tokens, elapsed_secs, is_complete, filtered })

@@ -4,7 +4,7 @@ use super::*;
 use crate::config::{ModelSource, ReadOptions, RunConfig};
 use crate::hub::{OWN_MODEL, own_model_folder};
 use crate::metrics::{Confusion, Figure, evaluate_regression};
-use crate::task::{EvaluationDetail, regression};
+use crate::task::{EvaluationDetail, Task, regression};
 
 fn card(model: ModelSource, labels: &[&str], base_labels: &str) -> String {
     let config = format!(
@@ -56,28 +56,35 @@ fn trained(job: &Job, test: Option<Evaluation>) -> String {
 
 #[test]
 fn rows_are_those_of_the_files_and_windows_are_told_apart() {
+    let spec = Task::SequenceClassification.spec();
     let job = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), RunConfig::default());
     let mut facts = CardFacts { num_rows: [8, 0, 2], num_windows: [8, 0, 2], ..CardFacts::default() };
-    assert!(training(&job, &facts).starts_with("Rows: 8 for training, 0 for validation, 2 for the test. Trained"));
+    assert!(
+        training(&job, spec, &facts).starts_with("Rows: 8 for training, 0 for validation, 2 for the test. Trained")
+    );
+    assert!(training(&job, spec, &facts).contains("gradient norm at most 1, at most 128 tokens a row, seed 42."));
+    let of_images = training(&job, Task::ImageClassification.spec(), &facts);
+    assert!(of_images.contains("gradient norm at most 1, seed 42."), "{of_images}");
     facts.num_added = 5;
-    let told = training(&job, &facts);
+    let told = training(&job, spec, &facts);
     assert!(told.contains("for the test. Augmentation added 5 changed copies of training rows. Trained"), "{told}");
     facts.num_added = 0;
     facts.num_windows = [9, 0, 5];
-    let told = training(&job, &facts);
+    let told = training(&job, spec, &facts);
     assert!(told.starts_with("Rows: 8 for training, 0 for validation, 2 for the test, read in 9, 0 and 5 windows. "));
 }
 
 #[test]
 fn a_run_that_diverged_is_told_apart() {
+    let spec = Task::SequenceClassification.spec();
     let job = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), RunConfig::default());
     let mut facts = CardFacts { step: 20, ..CardFacts::default() };
-    assert!(training(&job, &facts).ends_with("These are the weights of step 20."));
+    assert!(training(&job, spec, &facts).ends_with("These are the weights of step 20."));
     facts.diverged_at = Some(21);
-    let told = training(&job, &facts);
+    let told = training(&job, spec, &facts);
     assert!(told.contains("the weights of step 20. The run diverged at step 21, where the loss"), "{told}");
     let facts = CardFacts { diverged_at: None, rollbacks: Some((2, 0.25)), ..facts };
-    let told = training(&job, &facts);
+    let told = training(&job, spec, &facts);
     let went_back = "seed 42. The run diverged and went back to an earlier step 2 times; it went on at 0.25 times the learning \
                      rate. These are the weights of step 20.";
     assert!(told.ends_with(went_back), "{told}");

@@ -142,7 +142,7 @@ fn what_changes_the_base_or_the_computation_is_refused_by_name() {
         (json!({"init_lora_weights": "pissa_niter_16"}), ["pissa_niter_16", "convert it"]),
         (json!({"init_lora_weights": "olora"}), ["olora", "convert it"]),
         (json!({"init_lora_weights": "corda"}), ["corda", "convert it"]),
-        (json!({"init_lora_weights": "loftq"}), ["loftq", "convert it"]),
+        (json!({"init_lora_weights": "loftq"}), ["loftq", "merge it in PEFT into the base"]),
         (json!({"init_lora_weights": "lora_ga"}), ["lora_ga", "convert it"]),
         (json!({"init_lora_weights": "newest"}), ["init_lora_weights", "newest"]),
         (json!({"alora_invocation_tokens": [1, 2]}), ["sets", "alora_invocation_tokens"]),
@@ -183,6 +183,8 @@ fn the_task_type_names_the_head_and_what_peft_saves_of_it() {
     assert_eq!((head("QUESTION_ANS"), head("CAUSAL_LM")), (Some(HeadKind::Span), Some(HeadKind::CausalLm)));
     assert_eq!(head("SEQ_2_SEQ_LM"), Some(HeadKind::Seq2seqLm));
     assert_eq!(read(&with(json!({"task_type": null}))).expect("it is LoRA").head(), None);
+    let by_module = read(&with(json!({"task_type": null, "modules_to_save": ["qa_outputs"]}))).expect("it is LoRA");
+    assert_eq!(by_module.head(), Some(HeadKind::Span), "as Hone writes it");
     let head = |name: &str| LinearModule { name: name.into(), path: String::new(), shape: [8, 8], is_adapted: false };
     let modules = ["qa_outputs", "classifier", "dense"].map(head);
     for (task_type, expected) in [("QUESTION_ANS", 2), ("TOKEN_CLS", 2), ("CAUSAL_LM", 3)] {
@@ -190,6 +192,49 @@ fn the_task_type_names_the_head_and_what_peft_saves_of_it() {
         let lora = all.resolve(&llama(), &modules).expect("it can be matched");
         assert_eq!(lora.target_modules.len(), expected, "{task_type}: a saved head is not adapted");
     }
+}
+
+#[test]
+fn token_types_are_dropped_where_pefts_class_of_questions_drops_them() {
+    let bert = |num_types: usize| {
+        let config = json!({
+            "model_type": "bert", "vocab_size": 10, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "intermediate_size": 16, "max_position_embeddings": 32, "type_vocab_size": num_types
+        });
+        ModelConfig::from_json(config.to_string().as_bytes()).expect("a config")
+    };
+    let drops = |task_type: Value, config: &ModelConfig| {
+        let json = with(json!({ "task_type": task_type, "modules_to_save": ["qa_outputs"] }));
+        read(&json).expect("it is LoRA").drops_token_types(config)
+    };
+    assert!(drops(json!("QUESTION_ANS"), &bert(2)));
+    assert!(!drops(json!("QUESTION_ANS"), &bert(1)) && !drops(json!("QUESTION_ANS"), &llama()), "there is one type");
+    assert!(!drops(Value::Null, &bert(2)) && !drops(json!("SEQ_CLS"), &bert(2)), "these are handed on");
+}
+
+#[test]
+fn the_table_that_two_halves_share_is_not_read_from_an_adapter() {
+    let t5 = json!({
+        "model_type": "t5", "vocab_size": 8, "d_model": 8, "d_kv": 4, "d_ff": 16, "num_layers": 1, "num_heads": 2,
+        "decoder_start_token_id": 0, "pad_token_id": 0
+    });
+    let t5 = ModelConfig::from_json(t5.to_string().as_bytes()).expect("a config");
+    let unread = |saved: Value, config: &ModelConfig| {
+        read(&with(json!({ "modules_to_save": saved }))).expect("it is LoRA").unread_table(config).expect("it matches")
+    };
+    assert_eq!(unread(json!(["shared"]), &t5).as_deref(), Some("shared"));
+    assert_eq!(unread(json!(["lm_head"]), &t5), None);
+    assert_eq!(unread(json!(["embed_tokens"]), &llama()), None, "a decoder reads the trained copy");
+}
+
+#[test]
+fn merging_in_peft_is_advised_only_where_it_can_be_done() {
+    let said = |changes: Value| read(&with(changes)).expect_err("it is refused").to_string();
+    for changes in [json!({"alora_invocation_tokens": [1]}), json!({"layer_replication": [[0, 1]]})] {
+        assert!(!said(changes.clone()).contains("merge"), "{changes}");
+    }
+    assert!(said(json!({"lora_bias": true})).contains("where all the layers that it adapts have a bias, merge it"));
+    assert!(said(json!({"trainable_token_indices": [1]})).contains("merge_and_unload"));
 }
 
 #[test]

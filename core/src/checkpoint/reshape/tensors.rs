@@ -63,7 +63,7 @@ impl NewTensor {
     /// Values in a number format.
     ///
     /// # Errors
-    /// When it is none of F32, F16 and BF16; names the tensor that it was to be like.
+    /// When it is none of F32, F64, F16 and BF16; names the tensor that it was to be like.
     pub(super) fn fresh(like: &str, dtype: Dtype, shape: &[usize], values: &[f32]) -> Result<Self, CheckpointError> {
         let bytes = to_bytes(like, dtype, values)?;
         Ok(Self { dtype, shape: shape.to_vec(), parts: vec![Part::Fresh(bytes)] })
@@ -161,6 +161,7 @@ pub(super) fn to_bytes(key: &str, dtype: Dtype, values: &[f32]) -> Result<Vec<u8
     let values = values.iter();
     Ok(match dtype {
         Dtype::F32 => values.flat_map(|value| value.to_le_bytes()).collect(),
+        Dtype::F64 => values.flat_map(|value| f64::from(*value).to_le_bytes()).collect(),
         Dtype::F16 => values.flat_map(|value| half::f16::from_f32(*value).to_le_bytes()).collect(),
         Dtype::BF16 => values.flat_map(|value| half::bf16::from_f32(*value).to_le_bytes()).collect(),
         other => return Err(CheckpointError::Dtype { key: key.to_owned(), dtype: other.to_string() }),

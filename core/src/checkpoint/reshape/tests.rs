@@ -254,6 +254,8 @@ fn fresh_layers_are_drawn_by_the_seed_and_have_the_format_of_the_others() {
     let spread = drawn[0].iter().map(|value| value * value).sum::<f32>() / drawn[0].len() as f32;
     assert!((0.01..0.03).contains(&spread.sqrt()), "0.02, not {}", spread.sqrt());
 
+    let (doubles, _) = changed(bert(Dtype::F64), &wishes);
+    assert_eq!(tensor(&doubles, &key(2, "output.dense.bias")).0, Dtype::F64);
     let model = open(bert(Dtype::BF16));
     let bytes = |seed| file_of(&reshape(&model, &wishes, seed).expect("it can be changed").0);
     assert!(bytes(1) == file_of(&after.folder) && bytes(2) != file_of(&after.folder));

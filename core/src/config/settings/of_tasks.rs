@@ -52,6 +52,7 @@ pub(super) const OF_TASKS: &[Setting] = &[
         of: Of::SomeTasks,
         is_advanced: true,
         help: "Texts to write of validation prompts before training and at each evaluation; 0 writes none (causal-lm, seq2seq-lm)",
+        needs_valid: true,
         label: "Texts at each evaluation",
         unit: "texts",
         hint: "Written of validation rows before training and at each evaluation, to be read side by side. More take longer.",

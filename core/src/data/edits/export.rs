@@ -15,6 +15,7 @@ use super::set_cells;
 use super::view::merged;
 use crate::config::{EditedRow, Encoding, ReadOptions, Split};
 use crate::data::cleaning::{clean_cells, text_columns};
+use crate::data::columns::index_of;
 use crate::data::error::DataError;
 use crate::data::parse::{
     LocatedRows, RowWriting, Table, fields_of, locate_rows, read_text, set_field, write_fast_text,
@@ -150,7 +151,7 @@ fn locate(
 /// The index of each used column: by its name, or in a file without a header as it stands in the training file.
 fn columns_of(table: &Table, source: &RowSource) -> Result<HashMap<String, Option<usize>>, DataError> {
     let index = |name: &String| {
-        let named = table.columns.iter().position(|column| column == name);
+        let named = index_of(&table.columns, name);
         let is_alike = !table.has_header && table.columns.len() == source.file_columns.len();
         named.or_else(|| source.file_columns.iter().position(|column| column == name).filter(|_| is_alike))
     };

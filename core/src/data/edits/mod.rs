@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::parse::Table;
 use super::report::list_rows;
-use super::rows::ReadSummary;
+use super::rows::{ReadSummary, in_file_of};
 use crate::config::{EditedRow, RowEdit, RowEdits, Split};
 use crate::words::plural;
 
@@ -54,9 +54,8 @@ pub struct EditOutcome {
 }
 
 impl EditOutcome {
-    /// Says what was done, and what could not be. `role` is empty for the training file.
-    pub fn tell(self, summary: &mut ReadSummary, role: &str) {
-        let in_file = |sentence: String| if role.is_empty() { sentence } else { format!("{role} file: {sentence}") };
+    /// Says what was done, and what could not be. `split` is the one whose file was edited.
+    pub fn tell(self, summary: &mut ReadSummary, split: Split) {
         let counts = [
             (self.num_dropped, "left out"),
             (self.num_changed, "read otherwise"),
@@ -68,15 +67,16 @@ impl EditOutcome {
             .map(|(count, what)| format!("{} {what}", plural(*count, "row")))
             .collect();
         if !done.is_empty() {
-            summary.notes.push(in_file(format!("by edits: {}", done.join(", "))));
+            summary.notes.push(in_file_of(split, format!("by edits: {}", done.join(", "))));
         }
         if !self.misfits.is_empty() {
             let rows: Vec<String> = self.misfits.iter().map(ToString::to_string).collect();
             let (edits, were) = (plural(rows.len(), "edited row"), if rows.len() == 1 { "was" } else { "were" });
-            summary.warnings.push(in_file(format!(
+            let sentence = format!(
                 "{edits} {were} not found as the edits know them, and the edits are not made: {}. Is it another file?",
                 list_rows(&rows)
-            )));
+            );
+            summary.warnings.push(in_file_of(split, sentence));
         }
         summary.moves.extend(self.moves);
     }
@@ -194,7 +194,7 @@ mod tests {
         let moves = vec![Move { file, row: 4, split: Split::Test }];
         assert_eq!(outcome, EditOutcome { num_dropped: 2, num_changed: 1, moves, misfits: vec![] });
         let mut summary = ReadSummary::default();
-        outcome.tell(&mut summary, "");
+        outcome.tell(&mut summary, Split::Train);
         assert_eq!(summary.notes, ["by edits: 2 rows left out, 1 row read otherwise, 1 row moved to a split"]);
         assert!(summary.warnings.is_empty() && summary.moves.len() == 1);
     }
@@ -204,7 +204,7 @@ mod tests {
         let (edited, outcome) = apply(vec![set(2, "neg", "great"), set(99, "a", "b")]);
         assert_eq!((edited, outcome.misfits.as_slice()), (table(), &[2, 99][..]));
         let mut summary = ReadSummary::default();
-        outcome.tell(&mut summary, "test");
+        outcome.tell(&mut summary, Split::Test);
         assert!(summary.warnings[0].starts_with("test file: 2 edited rows were not found"), "{:?}", summary.warnings);
         assert!(summary.warnings[0].contains("2, 99"), "{:?}", summary.warnings);
     }
@@ -214,7 +214,7 @@ mod tests {
         let lines: String = (0..40).map(|i| format!("text {i},l{}\n", i % 2)).collect();
         let train = ("x.csv".to_owned(), format!("text,label\n{lines}").into_bytes());
         let valid = Some(("v.csv".to_owned(), b"text,label\na,l0\nb,l1\n".to_vec()));
-        let files = DataFiles { train, valid, test: None };
+        let files = DataFiles { train, valid, ..DataFiles::default() };
         let move_rows = |file, rows: &[usize], split| RowEdit::MoveRows { file, rows: rows.to_vec(), split };
         let log = vec![
             move_rows(Split::Train, &[2, 3], Split::Test),

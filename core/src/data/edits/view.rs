@@ -10,10 +10,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::query::{RowFilter, RowId, RowQuery, RowSort, RowSource, RowState, RowView, RowWindow};
 use super::set_cells;
 use crate::config::{ReadOptions, RowEdits, Split};
+use crate::data::columns::index_of;
 use crate::data::error::DataError;
 use crate::data::labels::sort_labels;
 use crate::data::parse::{Row, RowKind, Table, parse_keeping_nested, parse_lines, parse_tagged};
 use crate::data::rows::{BadCell, DataFiles, RowFormat, SourceRow, UsedColumn, read_rows};
+use crate::data::test_labels::is_learned;
 
 /// Longest cell that is shown, in bytes.
 const MAX_CELL: usize = 8 << 10;
@@ -88,7 +90,7 @@ impl RowTable {
             RowKind::Sentence => parse_tagged(name, bytes, read),
         };
         let choose = |table: &Table, _: &ReadOptions| -> Result<Vec<UsedColumn>, DataError> {
-            source.columns.iter().map(|(name, _)| column_of(table, name)).collect()
+            source.columns.iter().map(|(name, role)| column_of(table, name, role)).collect()
         };
         let mut take = |row: &mut Row, used: &[UsedColumn], _: &[String]| -> Result<Vec<String>, BadCell> {
             Ok(used.iter().map(|used| row.cells[used.index].clone()).collect())
@@ -352,10 +354,11 @@ impl RowTable {
     }
 }
 
-/// The used column of a name.
-fn column_of(table: &Table, name: &str) -> Result<UsedColumn, DataError> {
-    match table.columns.iter().position(|column| column == name) {
-        Some(index) => Ok(UsedColumn { role: "cell", index }),
+/// The used column of a name. A test file may be left out where it lacks those of labels, as when its rows are read for the task.
+fn column_of(table: &Table, name: &str, role: &str) -> Result<UsedColumn, DataError> {
+    let role = if is_learned(role) { "label" } else { "cell" };
+    match index_of(&table.columns, name) {
+        Some(index) => Ok(UsedColumn { role, index }),
         None => Err(DataError::MissingColumn { column: name.to_owned(), columns: table.columns.clone() }),
     }
 }

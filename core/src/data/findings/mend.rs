@@ -169,7 +169,8 @@ mod tests {
             let row = |(text, class): &(&str, &str)| format!("{text},\"{}\"\n", label(class).replace('"', "\"\""));
             (name.to_owned(), format!("text,kind\n{}", rows.iter().map(row).collect::<String>()).into_bytes())
         };
-        let files = DataFiles { train: file("x.csv", &TRAIN), valid: None, test: Some(file("t.csv", &TEST)) };
+        let files =
+            DataFiles { train: file("x.csv", &TRAIN), test: Some(file("t.csv", &TEST)), ..DataFiles::default() };
         let own = |name: &str, role: &str| (name.to_owned(), role.to_owned());
         let source = RowSource {
             columns: vec![own("text", "text"), own("kind", "label")],

@@ -264,7 +264,7 @@ impl FindingAction {
             Self::KeepFirst => "keep the first row of each group, drop the others".to_owned(),
             Self::MoveToTraining => "move them to the training rows".to_owned(),
             Self::RelabelToMajority => "give each text the label that most of its rows have".to_owned(),
-            Self::CleanTexts { of } => format!("read the texts with {} (clean_texts)", of.words()),
+            Self::CleanTexts { of } => format!("read the texts with {} (clean_texts: {})", of.words(), of.name()),
             Self::RaiseMaxSeqLength { to } => {
                 format!("raise max_seq_length to {to}, or to as many tokens as the model reads")
             }

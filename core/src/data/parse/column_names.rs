@@ -3,6 +3,7 @@
 /// Names under which labels are known, best first.
 pub(in crate::data) const LABEL_NAMES: &[&str] = &[
     "label",
+    "gold_label",
     "labels",
     "category",
     "class",
@@ -31,6 +32,8 @@ pub(in crate::data) const TEXT_NAMES: &[&str] = &[
     "sentence",
     "question",
     "review",
+    "review_text",
+    "reviewtext",
     "message",
     "utterance",
     "content",
@@ -38,6 +41,8 @@ pub(in crate::data) const TEXT_NAMES: &[&str] = &[
     "body",
     "comment",
     "tweet",
+    "tweet_text",
+    "full_text",
     "query",
     "input",
     "description",
@@ -180,6 +185,27 @@ const OTHER_NAMES: &[&str] = &[
     "라벨",
 ];
 
+/// Names of texts that may as well be labels, or come before a colon: only where there is one column do they name it.
+const ALONE_NAMES: &[&str] = &[
+    "feedback",
+    "email",
+    "mail",
+    "post",
+    "reply",
+    "request",
+    "complaint",
+    "ticket",
+    "sms",
+    "note",
+    "remark",
+    "quote",
+    "claim",
+    "paragraph",
+    "line",
+    "src",
+    "transcript",
+];
+
 /// Longest cell that is taken for a column name, in characters.
 pub(super) const MAX_NAME: usize = 64;
 
@@ -198,8 +224,88 @@ pub(super) fn is_known(name: &str) -> bool {
     name.trim().len() > 1 && (name_rank(name, LABEL_NAMES).is_some() || name_rank(name, TEXT_NAMES).is_some())
 }
 
-/// A name of several words of which one is known, as in `ticket_text` or `Issue Category`, or another frequent name.
+/// A name of several words of which one is known, as in `ticket_text`, `Issue Category`, `Review.Text` or `reviewText`, or another
+/// frequent name.
 pub(super) fn is_familiar(name: &str) -> bool {
-    let has_known_word = || name.split([' ', '_', '-']).any(is_known);
-    is_known(name) || name_rank(name, OTHER_NAMES).is_some() || has_known_word()
+    is_known(name) || name_rank(name, OTHER_NAMES).is_some() || words_of(name).any(is_known)
+}
+
+/// Whether a cell may name the only column of a file, which holds texts: one of the known names, or one word that holds one, as
+/// `user_input`. Two letters (`no`, `hi`) are as likely a text.
+pub(super) fn is_name_of_texts(name: &str) -> bool {
+    let name = name.trim();
+    let lists = [LABEL_NAMES, TEXT_NAMES, OTHER_NAMES, ALONE_NAMES];
+    let is_listed = || lists.iter().any(|known| name_rank(name, known).is_some());
+    name.len() > 2 && (is_listed() || (is_familiar(name) && !name.contains(char::is_whitespace)))
+}
+
+/// The words of a name, which stand between spaces, underscores, hyphens and dots, or begin with a capital within a word.
+pub(in crate::data) fn words_of(name: &str) -> impl Iterator<Item = &str> {
+    let parts = name.trim_end_matches([':', '*', '?']).split([' ', '_', '-', '.']);
+    parts.flat_map(split_at_capitals).filter(|word| !word.is_empty())
+}
+
+/// `reviewText`: `review` and `Text`.
+fn split_at_capitals(word: &str) -> Vec<&str> {
+    let (mut parts, mut start, mut was_small) = (Vec::new(), 0, false);
+    for (at, letter) in word.char_indices() {
+        if was_small && letter.is_uppercase() {
+            parts.push(&word[start..at]);
+            start = at;
+        }
+        was_small = letter.is_lowercase();
+    }
+    parts.push(&word[start..]);
+    parts
+}
+
+/// Index in a list of known names of the word that a longer name ends in, which says what it is: that of `sentiment` for
+/// `airline_sentiment` and for `Sentiment Name`, and none for `airline_sentiment_confidence`.
+pub(in crate::data) fn ending_rank(name: &str, known: &[&str]) -> Option<usize> {
+    if name.len() > MAX_NAME {
+        return None;
+    }
+    match words_of(name).collect::<Vec<&str>>().as_slice() {
+        [.., word, end] if end.eq_ignore_ascii_case("name") => name_rank(word, known),
+        [_, .., word] => name_rank(word, known),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_several_words_are_familiar_by_one_of_them() {
+        for name in
+            ["ticket_text", "Issue Category", "Input.text", "Answer.category.label", "reviewText", "Which label?"]
+        {
+            assert!(is_familiar(name), "{name}");
+        }
+        for name in ["Context", "reviewer", "subtext", "t.team", ""] {
+            assert!(!words_of(name).any(is_known), "{name}");
+        }
+        assert_eq!(words_of("HITId_Input.textLong?").collect::<Vec<_>>(), ["HITId", "Input", "text", "Long"]);
+    }
+
+    #[test]
+    fn names_of_the_only_column_are_words() {
+        for name in ["prompt", "Instruction", "feedback", "user_input", "reviewText", "full text", "文本"] {
+            assert!(is_name_of_texts(name), "{name}");
+        }
+        for name in ["no", "hi", "x", "what a great title", "great review", "hello", ""] {
+            assert!(!is_name_of_texts(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_what_its_last_word_says() {
+        let rank = |name: &str| ending_rank(name, LABEL_NAMES).map(|rank| LABEL_NAMES[rank]);
+        assert_eq!(rank("airline_sentiment"), Some("sentiment"));
+        assert_eq!((rank("Class Name"), rank("issueCategory")), (Some("class"), Some("category")));
+        for name in ["airline_sentiment_confidence", "label_id", "sentiment", "name", "airline", ""] {
+            assert_eq!(rank(name), None, "{name}");
+        }
+    }
 }

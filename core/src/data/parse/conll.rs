@@ -3,7 +3,7 @@
 //!
 //! A row is a sentence, its number the line of its first token; each of its cells is a JSON array of what stands in that
 //! column. `-DOCSTART-` lines end a sentence; comments, and CoNLL-U's lines of multiword tokens, are skipped: the notes
-//! say so.
+//! say so. Tags may stand before their words, `B-PER ada`.
 
 mod located;
 
@@ -28,6 +28,13 @@ const MAX_WIDTH: usize = 256;
 
 /// So many lines with the same number of words are no text of sentences.
 const FEW: usize = 10;
+
+/// The tag of a word that is in no entity, and as some files write it.
+const OUTSIDE: &str = "O";
+const SMALL_OUTSIDE: &str = "o";
+
+/// What may stand between whole sentences and their tags.
+const CELL_SEPARATORS: [char; 4] = [',', ';', '\t', '|'];
 
 /// What the first line of a document begins with.
 const DOCUMENT: &str = "-DOCSTART-";
@@ -70,7 +77,8 @@ pub fn parse_sentences(name: &str, bytes: &[u8], read: &ReadOptions) -> Result<T
     Ok(table)
 }
 
-/// Whether a text is CoNLL beyond doubt, with tags such as `B-PER` or `O` in its last column.
+/// Whether a text is CoNLL beyond doubt, with tags such as `B-PER` or `O` in its last column or its first; or with few others, `O` among
+/// them, in its last.
 #[must_use]
 pub fn is_tagged_conll(name: &str, text: &str) -> bool {
     Layout::of(name, text, &ReadOptions::default()).is_some_and(|layout| layout.has_tags)
@@ -94,18 +102,20 @@ pub fn is_tag(field: &str) -> bool {
         let begins = field.split_once(separator).is_some_and(|(prefix, of)| is_prefix(prefix) && !of.is_empty());
         begins || field.rsplit_once(separator).is_some_and(|(of, suffix)| is_type(of) && is_prefix(suffix))
     };
-    field == "O" || has_prefix('-') || has_prefix('_')
+    field == OUTSIDE || !field.contains(char::is_whitespace) && (has_prefix('-') || has_prefix('_'))
 }
 
 /// How the lines of a file are made.
 #[derive(Debug)]
 struct Layout {
-    /// Fields are apart by tabs; else by white space.
+    /// Fields are apart by tabs; else by spaces.
     has_tabs: bool,
     /// Fields of a line.
     width: usize,
-    /// Its last fields are tags such as `B-PER` or `O`.
+    /// Some of its fields are tags, beyond doubt.
     has_tags: bool,
+    /// The tags are its first fields.
+    has_tags_first: bool,
     /// Line of the header, from 1.
     header: Option<usize>,
     /// Last fields of lines that are no comments: a line that begins with `# ` and ends in one of them is a token.
@@ -123,7 +133,7 @@ impl Layout {
         let is_token = |line: &str| !line.trim().is_empty() && !ends_document(line) && !line.starts_with("# ");
         let lines: Vec<(usize, &str)> = sample().filter(|(_, line)| is_token(line)).collect();
         let nearly_all = |count: usize| count * 10 >= lines.len() * NEARLY_ALL;
-        if lines.is_empty() {
+        if lines.is_empty() || read.delimiter.is_none() && hold_whole_sentences(&lines) {
             return None;
         }
         let has_tabs = match read.delimiter {
@@ -145,11 +155,8 @@ impl Layout {
         {
             return None;
         }
-        let last_fields: HashSet<String> =
-            lines.iter().filter_map(|(_, line)| Some((*split(line, has_tabs).last()?).to_owned())).collect();
-        let num_tags =
-            lines.iter().filter(|(_, line)| split(line, has_tabs).last().is_some_and(|tag| is_tag(tag))).count();
-        let has_tags = nearly_all(num_tags);
+        let ends: Vec<(&str, &str)> = lines.iter().filter_map(|(_, line)| ends_of(line, has_tabs)).collect();
+        let last_fields: HashSet<String> = ends.iter().map(|(_, last)| (*last).to_owned()).collect();
         let mut is_below = false;
         let mut is_separated = false;
         for (_, line) in sample() {
@@ -157,18 +164,27 @@ impl Layout {
             is_separated |= is_gap && is_below;
             is_below |= !is_gap;
         }
+        let has_tags_last = nearly_all(ends.iter().filter(|(_, last)| is_tag(last)).count());
+        // What begins like a tag may as well be an id, `S-1`, where nothing is outside of an entity.
+        let has_tags_first = !has_tags_last
+            && is_separated
+            && nearly_all(ends.iter().filter(|(first, _)| is_tag(first)).count())
+            && ends.iter().any(|(first, _)| *first == OUTSIDE);
+        let has_tags = has_tags_last || has_tags_first || is_separated && are_plain_tags(&ends);
         let is_even = count == lines.len() && count >= FEW;
         let is_conll = ENDINGS.contains(&super::extension(name).as_str());
         if !(is_conll || has_tags || is_separated && (has_tabs || is_even)) {
             return None;
         }
         let names_columns = || {
-            let is_header = first.first().is_some_and(|field| name_rank(field, &TOKEN_NAMES).is_some());
-            is_header && !first.last().is_some_and(|last| is_tag(last))
+            let (word, tag) =
+                if has_tags_first { (first.last(), first.first()) } else { (first.first(), first.last()) };
+            let is_header = word.is_some_and(|field| name_rank(field, &TOKEN_NAMES).is_some());
+            is_header && !tag.is_some_and(|tag| is_tag(tag))
         };
         let has_header = read.header_row.is_some() || read.has_header.unwrap_or_else(names_columns);
         let header = has_header.then(|| read.header_row.unwrap_or(lines[0].0 + 1));
-        Some(Self { has_tabs, width, has_tags, header, last_fields })
+        Some(Self { has_tabs, width, has_tags, has_tags_first, header, last_fields })
     }
 
     /// Whether a line is a comment: `# text = …`, but not a token `#` with its tag.
@@ -176,8 +192,11 @@ impl Layout {
         if !line.starts_with("# ") && line.trim_end() != "#" {
             return false;
         }
+        // Where the tag stands first, no token begins with `#`.
         let fields = split(line, self.has_tabs);
-        let is_token = fields.len() == self.width && fields.last().is_some_and(|last| self.last_fields.contains(*last));
+        let is_token = !self.has_tags_first
+            && fields.len() == self.width
+            && fields.last().is_some_and(|last| self.last_fields.contains(*last));
         !is_token
     }
 
@@ -194,13 +213,48 @@ fn ends_document(line: &str) -> bool {
     line.starts_with(DOCUMENT) || BORDERS.iter().any(|border| line.starts_with(border))
 }
 
+/// The first and the last field of a line.
+fn ends_of(line: &str, has_tabs: bool) -> Option<(&str, &str)> {
+    let fields = split(line, has_tabs);
+    Some((*fields.first()?, *fields.last()?))
+}
+
+/// Whether lines hold whole sentences and their tags, as in `Ada lives in Oslo,B-PER O O B-LOC`: the last cell of nearly all of them is
+/// tags, mostly several.
+fn hold_whole_sentences(lines: &[(usize, &str)]) -> bool {
+    let num_tags = |line: &str, separator: char| -> Option<usize> {
+        let (_, cell) = line.trim_end().rsplit_once(separator)?;
+        let tags = || cell.trim_matches('"').split_whitespace();
+        tags().all(is_tag).then(|| tags().count())
+    };
+    CELL_SEPARATORS.into_iter().any(|separator| {
+        let counts = || lines.iter().filter_map(|(_, line)| num_tags(line, separator)).filter(|&count| count > 0);
+        let num_several = counts().filter(|&count| count > 1).count();
+        counts().count() * 10 >= lines.len() * NEARLY_ALL && num_several * 2 > lines.len()
+    })
+}
+
+/// Whether the last fields are tags without prefixes, as in Few-NERD: few of them, which come back, and `O` among them, behind words
+/// without spaces. `ends` are the first and the last field of each line.
+fn are_plain_tags(ends: &[(&str, &str)]) -> bool {
+    let num_outside = ends.iter().filter(|(_, last)| matches!(*last, OUTSIDE | SMALL_OUTSIDE)).count();
+    let distinct: HashSet<&str> = ends.iter().map(|(_, last)| *last).collect();
+    let num_words = ends.iter().filter(|(first, last)| !first.contains(' ') && !last.contains(' ')).count();
+    num_outside * 10 >= ends.len() && distinct.len() * 2 <= ends.len() && num_words * 10 >= ends.len() * NEARLY_ALL
+}
+
+/// What stands between fields where no tabs do, and around them: a no-break space is part of a word.
+fn is_space(letter: char) -> bool {
+    matches!(letter, ' ' | '\t' | '\r' | '\n')
+}
+
 /// The fields of a line; tabs at its end stand before nothing.
 fn split(line: &str, has_tabs: bool) -> Vec<&str> {
     if !has_tabs {
-        return line.split_whitespace().collect();
+        return line.split(is_space).filter(|field| !field.is_empty()).collect();
     }
     let line = line.trim_end_matches([' ', '\r', '\n']);
-    let mut fields: Vec<&str> = line.split('\t').map(str::trim).collect();
+    let mut fields: Vec<&str> = line.split('\t').map(|field| field.trim_matches(is_space)).collect();
     while fields.len() > 2 && fields.last().is_some_and(|field| field.is_empty()) {
         fields.pop();
     }
@@ -269,6 +323,9 @@ fn read_sentences(text: &str, layout: &Layout) -> Result<Table, DataError> {
     unique(&mut columns);
     table.columns = columns;
     table.header_row = layout.header;
+    if layout.has_tags_first {
+        table.notes.push("the tags stand in the first column, before their words".into());
+    }
     if let Some(header) = layout.header.filter(|&header| header > 1) {
         table.notes.push(format!("the lines above line {header}, which names the columns, are skipped"));
     }
@@ -309,134 +366,4 @@ fn unique(columns: &mut [String]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(name: &str, text: &str) -> Table {
-        parse_sentences(name, text.as_bytes(), &ReadOptions::default()).expect("a table")
-    }
-
-    fn cells(table: &Table) -> Vec<(usize, Vec<&str>)> {
-        table.rows.iter().map(|row| (row.number, row.cells.iter().map(String::as_str).collect())).collect()
-    }
-
-    #[test]
-    fn sentences_stand_between_blank_lines_or_lines_with_a_tab_alone() {
-        let table = read("x.conll", "EU\tB-ORG\nsaid\tO\n\t\n\"\tO\nhi \tO\r\n\n\nParis\tB-LOC\n");
-        let expected = [
-            (1, vec![r#"["EU","said"]"#, r#"["B-ORG","O"]"#]),
-            (4, vec![r#"["\"","hi"]"#, r#"["O","O"]"#]),
-            (8, vec![r#"["Paris"]"#, r#"["B-LOC"]"#]),
-        ];
-        assert_eq!(cells(&table), expected);
-        assert_eq!((table.format, table.delimiter, table.has_header), (Format::Conll, Some('\t'), false));
-        assert_eq!(
-            (table.columns, table.rows[0].nested.as_slice()),
-            (vec!["column 1".into(), "column 2".into()], &[0, 1][..])
-        );
-        assert!(table.notes.is_empty(), "{:?}", table.notes);
-    }
-
-    #[test]
-    fn columns_may_be_apart_by_spaces_and_documents_have_a_first_line() {
-        let table = read("eng.train", "-DOCSTART- -X- -X- O\n\nEU NNP B-NP B-ORG\n. . O O\n\nHi UH B-NP O\n");
-        assert_eq!((table.rows.len(), table.columns.len(), table.delimiter), (2, 4, Some(' ')));
-        assert_eq!(table.rows[0].cells[3], r#"["B-ORG","O"]"#);
-        assert_eq!(table.notes, ["lines with -DOCSTART-, which end a sentence and are no tokens: 1"]);
-    }
-
-    #[test]
-    fn lines_around_a_document_are_no_tokens() {
-        let table = read("x.conll", "#begin document (a); part 000\nEU\tB-ORG\nsaid\tO\n#end document\n\n# x\nHi\tO\n");
-        assert_eq!((table.rows.len(), table.num_bad_rows, table.rows[0].number), (2, 0, 2));
-        assert!(
-            table.notes[1].ends_with("#end document, which end a sentence and are no tokens: 2"),
-            "{:?}",
-            table.notes
-        );
-    }
-
-    #[test]
-    fn comments_are_skipped_and_a_hash_with_a_tag_is_a_token() {
-        let text = "# id 7 domain=en\nParis _ _ B-LOC\n# _ _ O\n\n# text = x y\nx _ _ O\n";
-        let table = read("x.conll", text);
-        assert_eq!(table.rows[0].cells[0], r##"["Paris","#"]"##);
-        assert_eq!(table.rows.iter().map(|row| row.number).collect::<Vec<_>>(), [2, 6]);
-        assert_eq!(table.notes, ["lines skipped as comments, as they begin with \"# \": 2"]);
-        let hash = read("x.conll", "#\tO\nParis\tB-LOC\n\na\tO\n");
-        assert_eq!(hash.rows[0].cells[0], r##"["#","Paris"]"##);
-    }
-
-    #[test]
-    fn a_line_of_another_width_spoils_its_sentence_only() {
-        let good: String = (0..12).map(|i| format!("w{i} O\n")).collect();
-        let table = read("x.conll", &format!("a O\nlonely\nb O\n\n{good}"));
-        assert_eq!((table.rows.len(), table.num_bad_rows), (1, 1));
-        let expected = "line 2 has 1 field where 2 were expected: its sentence is left out";
-        assert_eq!((table.bad_rows[0].row, table.bad_rows[0].reason.as_str()), (1, expected));
-    }
-
-    #[test]
-    fn a_header_names_the_columns() {
-        let table = read("x.tsv", "token\tner\nEU\tB-ORG\n\nParis\tB-LOC\n");
-        assert_eq!(
-            (table.columns, table.header_row, table.rows.len()),
-            (vec!["token".into(), "ner".into()], Some(1), 2)
-        );
-        let named = ReadOptions { header_row: Some(2), ..ReadOptions::default() };
-        let text = "made in May\nw\tw\nEU\tB-ORG\n\nParis\tB-LOC\n";
-        let table = parse_sentences("x.conll", text.as_bytes(), &named).expect("a table");
-        assert_eq!((table.columns, table.rows[0].number), (vec!["w".into(), "w (2)".into()], 3));
-        assert_eq!(table.notes, ["the lines above line 2, which names the columns, are skipped"]);
-    }
-
-    #[test]
-    fn multiword_tokens_of_conll_u_are_skipped() {
-        let line = |id: &str, form: &str| format!("{id}\t{form}\t_\tNOUN\t_\t_\t0\troot\t_\t_\n");
-        let text = ["# text = im Haus\n", &line("1-2", "im"), &line("1", "in"), &line("2", "dem"), &line("2.1", "x")];
-        let table = read("de.conllu", &text.concat());
-        assert_eq!((table.rows[0].cells[1].as_str(), table.columns.len()), (r#"["in","dem"]"#, 10));
-        assert_eq!(table.notes[1], "lines skipped as multiword tokens or empty nodes of CoNLL-U: 2");
-    }
-
-    #[test]
-    fn tables_and_json_are_read_as_ever() {
-        for (name, text, format) in [
-            ("x.csv", "sentence,word,tag\n1,EU,B-ORG\n1,said,O\n", Format::Csv),
-            ("x.tsv", "sentence_id\tword\ttag\n1\tEU\tB-ORG\n1\tsaid\tO\n", Format::Csv),
-            ("x.jsonl", "{\"tokens\": [\"a\"], \"n\": 1}\n{\"tokens\": [\"b\"], \"n\": 2}\n", Format::Jsonl),
-            ("x.txt", "A text of words.\n\nAnother one, and longer.\n", Format::Csv),
-        ] {
-            assert_eq!(read(name, text).format, format, "{text}");
-        }
-        let lines = "{\"tokens\": [\"a\"], \"n\": 1}\n{\"tokens\": [\"b\"], \"n\": 2}\n";
-        assert_eq!(read("x.jsonl", lines).rows[0].cells[0], "[\"a\"]");
-    }
-
-    #[test]
-    fn only_files_with_tags_are_conll_beyond_doubt() {
-        assert!(is_tagged_conll("x", "EU B-ORG\n. O\n\nHi O\n"));
-        let conll_u = "# text = Haus\n1\tHaus\t_\tNOUN\t_\t_\t0\troot\t_\t_\n\n1\tRad\t_\tNOUN\t_\t_\t0\troot\t_\t_\n";
-        assert!(is_conll_u("de.conllu", conll_u) && !is_tagged_conll("de.conllu", conll_u));
-        assert!(!is_conll_u("x.conll", "EU\tB-ORG\n.\tO\n\nHi\tO\n"));
-        assert!(!is_tagged_conll("x.tsv", "good film\tpos\n\nbad film\tneg\n"));
-        assert!(!is_tagged_conll("x.txt", "one two\nthree four\n"));
-        assert!(
-            is_tagged_conll("x.txt", "EU ORG-B\n. O\n\nHi O\n") && is_tagged_conll("x.txt", "EU B_ORG\n. O\n\nHi O\n")
-        );
-        for (tag, expected) in [
-            ("PER-B", true),
-            ("I_PER", true),
-            ("Typ-B", false),
-            ("-B", false),
-            ("O", true),
-            ("B-x", true),
-            ("I-", false),
-            ("OK", false),
-            ("X-a", false),
-            ("", false),
-        ] {
-            assert_eq!(is_tag(tag), expected, "{tag}");
-        }
-    }
-}
+mod tests;

@@ -57,10 +57,24 @@ const INNER_MARK: &str = "\n\u{feff}";
 
 /// Decodes a file.
 pub(super) fn decode(bytes: &[u8], asked: Option<Encoding>) -> Result<DecodedText<'_>, DataError> {
-    let filled = without_padding(bytes, asked);
-    let mut decoded = decode_as_is(filled, asked).map(without_further_marks)?;
-    if filled.len() < bytes.len() {
-        let padding = plural(bytes.len() - filled.len(), "zero byte");
+    let padded = without_padding(bytes, asked);
+    let filled = without_end_mark(padded, asked);
+    let mut decoded = match without_stray_zeros(filled, asked) {
+        None => decode_as_is(filled, asked).map(without_further_marks)?,
+        Some((bytes, note)) => {
+            let DecodedText { text, encoding, is_guessed, note: other } =
+                decode_as_is(&bytes, asked).map(without_further_marks)?;
+            let text = Cow::Owned(text.into_owned());
+            let mut decoded = DecodedText { text, encoding, is_guessed, note: other };
+            decoded.add_note(note);
+            decoded
+        }
+    };
+    if filled.len() < padded.len() {
+        decoded.add_note("the mark of the end of a DOS file (Ctrl-Z), which is no row, left out".into());
+    }
+    if padded.len() < bytes.len() {
+        let padding = plural(bytes.len() - padded.len(), "zero byte");
         decoded.add_note(format!("{padding} at the end of the file, which a program or a disk left there, left out"));
     }
     Ok(decoded)
@@ -68,12 +82,51 @@ pub(super) fn decode(bytes: &[u8], asked: Option<Encoding>) -> Result<DecodedTex
 
 /// A file without zero bytes that fill it up to the end of a block. Text of UTF-16 has others, and ends in one at most.
 fn without_padding(bytes: &[u8], asked: Option<Encoding>) -> &[u8] {
-    let is_utf16 = matches!(asked, Some(Encoding::Utf16Le | Encoding::Utf16Be))
-        || bytes.starts_with(b"\xFF\xFE")
-        || bytes.starts_with(b"\xFE\xFF");
     let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
     let is_padded = bytes.len() - end > 1 && end > 0 && !bytes[..end].contains(&0);
-    if is_padded && !is_utf16 { &bytes[..end] } else { bytes }
+    if is_padded && !is_utf16(bytes, asked) { &bytes[..end] } else { bytes }
+}
+
+/// Whether a person or a byte order mark says that a file is UTF-16.
+fn is_utf16(bytes: &[u8], asked: Option<Encoding>) -> bool {
+    matches!(asked, Some(Encoding::Utf16Le | Encoding::Utf16Be))
+        || bytes.starts_with(b"\xFF\xFE")
+        || bytes.starts_with(b"\xFE\xFF")
+}
+
+/// A file without the bytes that mark its end behind its last line, as DOS wrote them.
+fn without_end_mark(bytes: &[u8], asked: Option<Encoding>) -> &[u8] {
+    let end = bytes.iter().rposition(|&byte| byte != 0x1A).map_or(0, |last| last + 1);
+    if bytes[..end].ends_with(b"\n") && !is_utf16(bytes, asked) { &bytes[..end] } else { bytes }
+}
+
+/// A text without the few zero bytes that a program left in it, and a sentence about them; `None` where there are none, where they
+/// belong to its encoding, or where there are so many that it is no text.
+fn without_stray_zeros(bytes: &[u8], asked: Option<Encoding>) -> Option<(Vec<u8>, String)> {
+    if !bytes.contains(&0) {
+        return None;
+    }
+    let first = bytes.iter().position(|&byte| byte == 0)?;
+    let is_utf16 = |encoding: Option<Encoding>| matches!(encoding, Some(Encoding::Utf16Le | Encoding::Utf16Be));
+    let (marked, body) = split_mark(bytes);
+    let is_other = is_utf16(asked) || is_utf16(marked) || bytes.starts_with(b"\0\0\xFE\xFF");
+    let is_of_a_format = || Signature::of(bytes).and_then(name_of).is_some();
+    if is_other || num_control(bytes) * 100 > bytes.len() || is_of_a_format() || guess_utf16(body).is_some() {
+        return None;
+    }
+    let kept: Vec<u8> = bytes.iter().copied().filter(|&byte| byte != 0).collect();
+    let line = line_of(bytes, first);
+    let note = match bytes.len() - kept.len() {
+        1 => format!("1 zero byte (line {line}), which no text has, left out"),
+        count => format!("{} (the first in line {line}), which no text has, left out", plural(count, "zero byte")),
+    };
+    Some((kept, note))
+}
+
+/// Bytes that hardly a text has: where they are more than one in a hundred, it is none.
+fn num_control(bytes: &[u8]) -> usize {
+    let is_control = |byte: u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0B | 0x0C | 0x1A);
+    bytes.iter().filter(|&&byte| is_control(byte)).count()
 }
 
 /// Leaves out the byte order marks at the beginning of lines, and a second one of the file, which nobody sees: one would be part of a
@@ -151,8 +204,7 @@ fn guess(body: &[u8], line: usize) -> Result<DecodedText<'_>, DataError> {
         let text = Cow::Owned(String::from_utf8_lossy(body).into_owned());
         return Ok(DecodedText { text, encoding: Encoding::Utf8, is_guessed: false, note: Some(note) });
     }
-    let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0B | 0x0C | 0x1A);
-    if body.iter().filter(|&byte| is_control(byte)).count() * 100 > body.len() {
+    if num_control(body) * 100 > body.len() {
         return Err(DataError::Binary { kind: NO_TEXT });
     }
     let (encoding, fits) = single_byte::guess(body);
@@ -269,6 +321,40 @@ mod tests {
             assert_eq!(guessed(&utf16(text, u16::to_le_bytes)), (text.to_owned(), Encoding::Utf16Le), "{text}");
         }
         assert!(matches!(decode(&[0; 9], None), Err(DataError::Binary { .. })));
+    }
+
+    #[test]
+    fn a_zero_byte_within_a_text_is_left_out_and_said_with_its_line() {
+        let text = "text,label\nsoup and br\0ead,kitchen\na violin,music\n".to_owned() + &"a drum,music\n".repeat(1000);
+        let far = "a drum,music\n".repeat(1000) + &text;
+        for (text, asked) in
+            [(&text, None), (&far, None), (&text, Some(Encoding::Utf8)), (&text, Some(Encoding::Windows1252))]
+        {
+            let found = decode(text.as_bytes(), asked).expect("a text");
+            assert_eq!(found.text, text.replace('\0', ""));
+            let line = if text.len() == far.len() { 1002 } else { 2 };
+            let note = found.note.expect("it is said");
+            assert!(note.starts_with(&format!("1 zero byte (line {line})")), "{note}");
+        }
+        let twice = text.replace("violin", "vio\0lin");
+        let note = decode(twice.as_bytes(), None).expect("a text").note.expect("it is said");
+        assert!(note.starts_with("2 zero bytes (the first in line 2)"), "{note}");
+        let latin = [text.as_bytes(), b"caf\xE9,food\n"].concat();
+        let found = decode(&latin, None).expect("a text");
+        assert_eq!((found.encoding, found.text.contains('\0')), (Encoding::Windows1252, false));
+        assert!(found.note.is_some_and(|note| note.contains("a guess") && note.contains("1 zero byte")));
+    }
+
+    #[test]
+    fn the_mark_of_the_end_of_a_file_is_no_row() {
+        for end in ["\x1A", "\x1A\x1A", "\x1A\0\0"] {
+            let text = format!("text,label\r\na,b\r\n{end}");
+            let found = decode(text.as_bytes(), None).expect("a text");
+            assert_eq!(found.text, "text,label\r\na,b\r\n");
+            assert!(found.note.is_some_and(|note| note.contains("(Ctrl-Z)")), "{end:?}");
+        }
+        let within = "a\x1Ab\x1A";
+        assert_eq!(decode(within.as_bytes(), None).expect("a text").text, within, "part of a text");
     }
 
     #[test]

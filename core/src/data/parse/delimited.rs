@@ -1,19 +1,23 @@
 //! Delimited text to a [`Table`]: guesses delimiter, quoting and header, then reads every record once.
 
+mod broken_lines;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
+use self::broken_lines::{BROKEN, find_broken};
 use super::column_names::is_known;
+use super::header::note_on_first_row;
 use super::layout::{
-    declared_delimiter, find_layout, layout_below_header, note_narrow_header, note_skipped, repeats_header,
-    start_of_row, usual_width,
+    declared_delimiter, find_named_layout, layout_below_header, note_narrow_header, note_skipped, num_known,
+    repeats_header, start_of_row, usual_width,
 };
 use super::records::{Flaw, MAX_FIELDS, Record, Records};
 use super::{DELIMITED_ENDINGS, Format, Row, Table, extension};
 use crate::config::ReadOptions;
-use crate::data::error::{DataError, shorten};
-use crate::words::plural;
+use crate::data::error::{DataError, quote_name};
+use crate::words::{list, plural};
 
 /// Records looked at to guess the delimiter.
 const DELIMITER_SAMPLE: usize = 50;
@@ -26,6 +30,13 @@ const HEADER_SAMPLE: usize = 1000;
 
 /// Most columns a file may have.
 const MAX_COLUMNS: usize = 1024;
+
+/// Cells that may be filled in at the ends of rows in any file; others get one for each byte of theirs at most: nearly empty rows below
+/// a long header would take a thousand times the file.
+const FREE_CELLS: usize = 1 << 20;
+
+/// Rows without their last cells whose numbers are named.
+const MAX_NAMED_SHORT: usize = 10;
 
 /// Columns with made-up names that are listed one by one.
 const MAX_RENAMED: usize = 10;
@@ -164,7 +175,7 @@ fn read_located(name: &str, text: &str, read: &ReadOptions) -> Result<Located, D
     let (records, separator, quoting) = peek(delimiter, start);
     let sample: Vec<Record<'_>> = records.clone().filter(|record| !record.is_blank()).take(HEADER_SAMPLE + 1).collect();
     let layout =
-        if read.header_row.is_some() { layout_below_header(&sample) } else { find_layout(&sample, read.has_header) };
+        if read.header_row.is_some() { layout_below_header(&sample) } else { find_named_layout(&sample, read) };
     if read.has_header != Some(false) {
         note_narrow_header(text, &sample, &layout, &mut notes);
     }
@@ -208,6 +219,10 @@ fn read_located(name: &str, text: &str, read: &ReadOptions) -> Result<Located, D
     drop(sample);
     let records = Records::new(text, separator, quoting).starting_at(start);
     let (spans, bad_spans) = read_rows(&mut table, text, records, num_above, first_row);
+    if !table.has_header && read.has_header.is_none() {
+        let note = note_on_first_row(&table);
+        table.notes.extend(note);
+    }
     let (table, is_quoted, has_single_quotes) = (table.checked()?, quoting, false);
     Ok(Located { table, spans, bad_spans, header, separator, is_quoted, has_single_quotes })
 }
@@ -215,10 +230,13 @@ fn read_located(name: &str, text: &str, read: &ReadOptions) -> Result<Located, D
 /// Where good rows stand, and bad ones by their numbers.
 type Places = (Vec<Range<usize>>, Vec<(usize, Range<usize>)>);
 
-/// Reads the records from `first_row` (an offset) on; `number` rows stand above the first record. Returns where they stand.
+/// Reads the records from `first_row` (an offset) on; `number` rows stand above the first record. Returns where they stand. Below a
+/// header, rows may lack their last cells.
 fn read_rows(table: &mut Table, text: &str, mut records: Records<'_>, mut number: usize, first_row: usize) -> Places {
     let (mut spans, mut bad_spans) = (Vec::new(), Vec::new());
     let width = table.columns.len();
+    let mut short = Vec::new();
+    let mut num_free = if table.has_header { FREE_CELLS.max(text.len()) } else { 0 };
     // Lines may be read again after a quote that is never closed, but not without end.
     let mut again = 4 * text.len();
     while let Some(record) = records.next() {
@@ -238,7 +256,8 @@ fn read_rows(table: &mut Table, text: &str, mut records: Records<'_>, mut number
             table.add_bad(number, reason);
             bad_spans.push((number, start..records.offset()));
         };
-        match fit(record, width) {
+        let num_lacking = width.saturating_sub(record.fields.len());
+        match fit(record, width, num_lacking <= num_free) {
             Ok(cells) if table.has_header && repeats_header(&table.columns, &cells) => {
                 add_bad(table, "it names the columns once more".into());
             }
@@ -248,11 +267,42 @@ fn read_rows(table: &mut Table, text: &str, mut records: Records<'_>, mut number
                 table.notes.push(note);
             }
             Ok(cells) => {
+                if num_lacking > 0 {
+                    num_free -= num_lacking;
+                    short.push(table.rows.len());
+                }
                 table.rows.push(Row { number, cells, nested: Vec::new() });
                 spans.push(start..records.offset());
             }
             Err(reason) => add_bad(table, reason),
         }
+    }
+    let broken = find_broken(&table.rows, &short);
+    short.retain(|index| broken.binary_search(index).is_err());
+    let num_short = short.len();
+    if num_short > 0 {
+        let (have, end) = if num_short == 1 { ("has", "its end") } else { ("have", "their ends") };
+        let named: Vec<String> =
+            short.iter().take(MAX_NAMED_SHORT).map(|&index| table.rows[index].number.to_string()).collect();
+        let (rows, numbers) = (plural(num_short, "row"), list(&named, num_short));
+        table.notes.push(format!(
+            "{rows} {have} fewer cells than the header has names: those left out at {end} are read as empty ({} {numbers})",
+            if num_short == 1 { "row" } else { "rows" }
+        ));
+    }
+    if !broken.is_empty() {
+        let rows = std::mem::take(&mut table.rows).into_iter().zip(std::mem::take(&mut spans));
+        for (index, (row, span)) in rows.enumerate() {
+            if broken.binary_search(&index).is_ok() {
+                table.add_bad(row.number, BROKEN.into());
+                bad_spans.push((row.number, span));
+            } else {
+                table.rows.push(row);
+                spans.push(span);
+            }
+        }
+        table.bad_rows.sort_by_key(|bad| bad.row);
+        bad_spans.sort_by_key(|(number, _)| *number);
     }
     (spans, bad_spans)
 }
@@ -268,11 +318,13 @@ fn is_rule_of_markdown(cells: &[String]) -> bool {
     filled.peek().is_some() && filled.all(|cell| is_rule(&cell) && cell.len() > 1)
 }
 
-/// The record's cells, if there are as many as columns; empty ones too many at the end are dropped.
-fn fit(record: Record<'_>, width: usize) -> Result<Vec<String>, String> {
+/// The record's cells, if there are as many as columns; empty ones too many at the end are dropped. Those that are missing there are
+/// empty where `may_be_short`, as spreadsheets leave them out, unless the record's quotes do not add up.
+fn fit(record: Record<'_>, width: usize, may_be_short: bool) -> Result<Vec<String>, String> {
     let found = record.fields.len();
     let extra_is_empty = record.fields.iter().skip(width).all(|field| field.trim().is_empty());
-    if found < width || !extra_is_empty {
+    let is_too_short = found < width && (!may_be_short || record.flaw.is_some());
+    if is_too_short || !extra_is_empty {
         let hint = match record.flaw {
             Some(_) => " (its quotes do not add up)",
             None if found > width => " (does the text hold the delimiter without quotes?)",
@@ -282,7 +334,9 @@ fn fit(record: Record<'_>, width: usize) -> Result<Vec<String>, String> {
         let or_more = if found == MAX_FIELDS { " or more" } else { "" };
         return Err(format!("{fields}{or_more} where {width} {were} expected{hint}"));
     }
-    Ok(record.fields.into_iter().take(width).map(Cow::into_owned).collect())
+    let mut cells: Vec<String> = record.fields.into_iter().take(width).map(Cow::into_owned).collect();
+    cells.resize(width, String::new());
+    Ok(cells)
 }
 
 /// The header's names for `width` columns; missing and empty ones are named as pandas names them, by their index from
@@ -303,9 +357,9 @@ fn name_columns(header: &[Cow<'_, str>], width: usize, notes: &mut Vec<String>) 
         if given != Some(name.as_str()) {
             num_renamed += 1;
             let why =
-                given.map_or_else(|| "has no name".to_owned(), |name| format!("is also called {}", shorten(name)));
+                given.map_or_else(|| "has no name".to_owned(), |name| format!("is also called {}", quote_name(name)));
             if num_renamed <= MAX_RENAMED {
-                notes.push(format!("column {} {why}: it is read as {}", index + 1, shorten(&name)));
+                notes.push(format!("column {} {why}: it is read as {}", index + 1, quote_name(&name)));
             }
         }
         counts.insert(name.clone(), 1);
@@ -352,19 +406,25 @@ fn sample_of(text: &str) -> &str {
 }
 
 /// Share of the first records which have the usual number of fields (two or more), and what else speaks for it:
-/// known names in the first, a column of few values in the others. `None` if they have one field.
+/// known names in the first, a column of few values in the others. `None` if they have one field. A header of known names says how
+/// many fields there may be: rows may lack the last ones.
 fn agreement(sample: &str, delimiter: char, quoting: bool) -> Option<(f64, f64)> {
     let records: Vec<Record<'_>> =
         Records::peek(sample, delimiter, quoting).filter(|record| !record.is_blank()).take(DELIMITER_SAMPLE).collect();
     let num_fields = |record: &Record<'_>| if record.flaw == Some(Flaw::Unclosed) { 0 } else { record.fields.len() };
-    let width = usual_width(records.iter().map(num_fields));
+    let usual = usual_width(records.iter().map(num_fields));
+    let header = records.first().filter(|first| num_known(&first.fields) > 1).map_or(0, num_fields);
+    let width = usual.max(header);
     if width < 2 {
         return None;
     }
+    let lacks_cells = |record: &Record<'_>| header == width && (1..width).contains(&num_fields(record));
+    // They count half: the delimiter may stand in a header by chance.
+    let num_short = records.iter().filter(|record| lacks_cells(record)).count();
     let usual: Vec<&[Cow<'_, str>]> =
         records.iter().filter(|&record| num_fields(record) == width).map(|record| record.fields.as_slice()).collect();
     let flawed = records.iter().filter(|record| record.flaw.is_some()).count();
-    let share = usual.len() as f64 / records.len() as f64 - 0.1 * flawed as f64 / records.len() as f64;
+    let share = (usual.len() as f64 + 0.5 * num_short as f64 - 0.1 * flawed as f64) / records.len() as f64;
     // The first record of that width: titles may stand above the header.
     let known = usual.first().is_some_and(|first| first.iter().any(|cell| is_known(cell)));
     let few = |column: usize| {

@@ -1,6 +1,8 @@
 //! Whether the first row of a delimited file names the columns.
 
-use super::column_names::{MAX_NAME, is_familiar, is_known};
+use super::column_names::{MAX_NAME, is_familiar, is_known, is_name_of_texts};
+use super::{Row, Table};
+use crate::data::error::quote_name;
 
 /// Longest cell that is taken for a column name on the evidence of the other rows alone, in characters.
 const MAX_UNKNOWN_NAME: usize = 32;
@@ -13,6 +15,15 @@ const MAX_QUESTION: usize = 500;
 
 /// Rows below that show what a column holds.
 const FEW_ROWS: usize = 4;
+
+/// Rows that are looked at to see whether the values of a column come back.
+const SAMPLE: usize = 1000;
+
+/// Longest abbreviation that ends in a dot: `Dept.`
+const MAX_ABBREVIATION: usize = 5;
+
+/// Words of a time that are no words of a text.
+const TIME_WORDS: [&str; 6] = ["AM", "PM", "am", "pm", "GMT", "UTC"];
 
 /// Marks of what a row has.
 const MARKS: [&str; 5] = ["x", "X", "✓", "✔", "1"];
@@ -33,7 +44,9 @@ fn is_figure(cell: &str) -> bool {
     let cell = cell.trim();
     let starts =
         || cell.trim_start_matches(['+', '-', '(', '$', '€', '£', '#']).starts_with(|c: char| c.is_ascii_digit());
-    is_number(cell) || (cell.len() <= MAX_NAME && starts() && cell.chars().filter(|c| c.is_alphabetic()).count() <= 2)
+    let words = || cell.split(|c: char| !c.is_alphabetic()).filter(|word| !TIME_WORDS.contains(word));
+    let num_letters = || words().map(|word| word.chars().count()).sum::<usize>();
+    is_number(cell) || (cell.len() <= MAX_NAME && starts() && num_letters() <= 2)
 }
 
 /// A cell that stands for a missing value.
@@ -41,16 +54,28 @@ fn is_missing(cell: &str) -> bool {
     matches!(cell.to_lowercase().as_str(), "na" | "n/a" | "nan" | "none" | "null" | "nil" | "-" | "?" | "unknown")
 }
 
-/// Short, with letters, without the punctuation of sentences.
+/// Short, with letters, without the punctuation of sentences. A dot may stand within a name without spaces, as R and SQL write names of
+/// columns (`Review.Text`), and behind an abbreviation (`Nr.`).
 fn is_like_name(name: &str) -> bool {
     let name = name.trim_end_matches([':', '*']);
+    let abbreviation =
+        name.strip_suffix('.').filter(|word| word.len() <= MAX_ABBREVIATION && word.chars().all(char::is_alphabetic));
+    let name = abbreviation.unwrap_or(name);
     name.chars().count() <= MAX_UNKNOWN_NAME
         && name.split_whitespace().count() <= MAX_UNKNOWN_WORDS
         && name.contains(char::is_alphabetic)
-        && !name.contains(['.', '!', '?', ',', ';', '"', '…', '@', '。', '！', '？'])
+        && !name.contains(['!', '?', ',', ';', '"', '…', '@', '。', '！', '？'])
+        && !has_dot_outside_words(name)
         && !name.contains("://")
         && !is_figure(name)
         && !is_missing(name)
+}
+
+/// Whether a name has dots, and one is not between two letters or digits, or there is anything else than these in it.
+fn has_dot_outside_words(name: &str) -> bool {
+    let is_within =
+        |part: &str| !part.is_empty() && part.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+    name.contains('.') && !name.split(['.', '-', '/']).all(is_within)
 }
 
 /// A cell of the first row, and what stands below it.
@@ -65,6 +90,17 @@ struct Column<'a> {
 impl Column<'_> {
     fn comes_back(&self) -> bool {
         self.values.contains(&self.name)
+    }
+
+    /// A question or a name with a colon, where hardly a value ends so.
+    fn is_question(&self) -> bool {
+        let asked = self.values.iter().filter(|value| value.ends_with(['?', ':'])).count();
+        self.name.ends_with(['?', ':']) && asked * 5 < self.values.len().max(1)
+    }
+
+    /// A word or a few, or a question.
+    fn has_name(&self) -> bool {
+        is_like_name(self.name) || (self.name.ends_with('?') && self.is_question())
     }
 
     /// Figures below, and a word above.
@@ -84,8 +120,14 @@ impl Column<'_> {
             let inside = value.strip_prefix('[').unwrap_or(value);
             inside.starts_with("{\"") || inside.starts_with("{'")
         };
-        let is_named = is_like_name(self.name) && !is_object(&self.name);
+        let is_named = self.has_name() && !is_object(&self.name);
         is_named && !self.values.is_empty() && self.values.iter().all(is_object)
+    }
+
+    /// Nine of ten values have several words.
+    fn holds_texts(&self) -> bool {
+        let num_words = self.values.iter().filter(|value| value.split_whitespace().nth(1).is_none()).count();
+        !self.values.is_empty() && num_words * 10 <= self.values.len()
     }
 
     /// Marks of one kind below, or nothing, and a word above: `x` in some rows of a column that is called `Price`.
@@ -94,7 +136,7 @@ impl Column<'_> {
         self.values.len() > 1
             && self.values.len() < self.num_rows
             && self.values.iter().all(is_mark)
-            && is_like_name(self.name)
+            && self.has_name()
             && self.name.chars().count() > 1
     }
 
@@ -166,12 +208,8 @@ pub(super) fn has_header<C: AsRef<str>, R: AsRef<[C]>>(first: &[C], rest: &[R]) 
     }
     let known: Vec<&&Column<'_>> =
         named.iter().filter(|column| is_known(column.name) && !column.comes_back()).collect();
-    let is_question = |column: &&Column<'_>| {
-        let asked = column.values.iter().filter(|value| value.ends_with(['?', ':'])).count();
-        column.name.ends_with(['?', ':']) && asked * 5 < column.values.len().max(1)
-    };
     let are_long_ones_questions =
-        || named.iter().filter(|column| column.name.chars().count() > MAX_NAME).all(is_question);
+        || named.iter().filter(|column| column.name.chars().count() > MAX_NAME).all(|column| column.is_question());
     let is_sure = || known.iter().any(|column| column.chance_of_new_value().is_some_and(|chance| chance <= 0.02));
     if !known.is_empty() && (longest <= MAX_NAME || known.len() > 1 || are_long_ones_questions() || is_sure()) {
         return true;
@@ -187,22 +225,32 @@ pub(super) fn has_header<C: AsRef<str>, R: AsRef<[C]>>(first: &[C], rest: &[R]) 
     if named.iter().any(|column| column.comes_back()) {
         return false;
     }
+    if let [column] = columns.as_slice()
+        && is_like_name(column.name)
+        && is_name_of_texts(column.name)
+        && column.holds_texts()
+    {
+        return true;
+    }
     if named.iter().any(|column| column.heads_objects()) {
         return true;
     }
     if named.iter().filter(|column| column.heads_marks()).count() > 1 {
         return true;
     }
-    // A question above labels is far longer than they are.
+    // A question above labels is far longer than they are, or the only one in its column.
     let heads_answers = |column: &&Column<'_>| {
         let longest = column.values.iter().map(|value| value.chars().count()).max().unwrap_or(0);
-        let is_sentence = column.name.split_whitespace().count() >= MAX_UNKNOWN_WORDS;
-        is_sentence && column.name.chars().count() > 2 * longest && column.chance_of_new_value().is_some()
+        let num_words = column.name.split_whitespace().count();
+        let is_sentence = num_words >= MAX_UNKNOWN_WORDS && column.name.chars().count() > 2 * longest;
+        let asks =
+            num_words > 1 && column.name.ends_with('?') && !column.values.iter().any(|value| value.ends_with('?'));
+        (is_sentence || asks) && column.chance_of_new_value().is_some()
     };
     if named.iter().any(heads_answers) {
         return true;
     }
-    if !named.iter().all(|column| is_like_name(column.name)) {
+    if !named.iter().all(|column| column.has_name()) {
         return false;
     }
     if named.iter().filter(|column| is_familiar(column.name)).count() >= 2 {
@@ -218,15 +266,62 @@ pub(super) fn has_header<C: AsRef<str>, R: AsRef<[C]>>(first: &[C], rest: &[R]) 
     })
 }
 
-/// `0`, `1`, `2`, …: pandas' names for columns without names, perhaps after the empty one of its index.
+/// `0`, `1`, `2`, …: pandas' names for columns without names, perhaps after that of its index, which may be empty.
 fn heads_counted_columns(columns: &[Column<'_>]) -> bool {
-    let skipped = usize::from(columns.first().is_some_and(|column| column.name.is_empty()));
+    let is_index = |column: &Column<'_>| {
+        column.name.is_empty() || (columns.len() > 2 && is_like_name(column.name) && !column.comes_back())
+    };
+    let skipped = usize::from(columns.first().is_some_and(is_index));
     let counted = &columns[skipped..];
     columns.len() > 1
         && !counted.is_empty()
         && counted.iter().enumerate().all(|(index, column)| column.name == index.to_string())
         && counted[0].values.len() >= FEW_ROWS
         && counted.iter().any(|column| column.values.iter().all(|value| !is_figure(value)))
+}
+
+/// Says that the first row of a table without a header may be one: it holds something that stands in no other row, in a column in
+/// which all else comes back, or looks like the name of the only column, which holds texts. `None` where it holds nothing of that kind.
+pub(super) fn note_on_first_row(table: &Table) -> Option<String> {
+    let (first, rest) = table.rows.split_first()?;
+    let num_columns = table.columns.len();
+    let sample = &rest[..rest.len().min(SAMPLE)];
+    if num_columns == 1 {
+        return note_on_lone_name(first, rest, sample);
+    }
+    let is_odd = |&index: &usize| {
+        let name = first.cells[index].trim();
+        let values = sample.iter().map(|row| row.cells[index].trim()).filter(|value| !value.is_empty()).collect();
+        let column = Column { name, values, num_rows: sample.len() };
+        // A figure among figures is one of them.
+        let is_value = || is_missing(name) || (is_figure(name) && column.values.iter().any(|value| is_figure(value)));
+        !name.is_empty()
+            && column.chance_of_new_value().is_some()
+            && !is_value()
+            && !rest.iter().any(|row| row.cells[index].trim() == name)
+    };
+    let index = (0..num_columns).find(is_odd)?;
+    let (row, cell, number) = (first.number, quote_name(first.cells[index].trim()), index + 1);
+    Some(format!(
+        "row {row} is read as a row of data, but its {cell} (column {number}) stands in no other row: if the row names the columns, \
+         say that there is a header (--header yes)"
+    ))
+}
+
+/// Says that the first cell of the only column is a word or a familiar name, where the others are texts of several words.
+fn note_on_lone_name(first: &Row, rest: &[Row], sample: &[Row]) -> Option<String> {
+    let name = first.cells.first()?.trim();
+    let values = sample.iter().map(|row| row.cells[0].trim()).filter(|value| !value.is_empty()).collect();
+    let column = Column { name, values, num_rows: sample.len() };
+    let is_name = is_like_name(name) && (!name.contains(char::is_whitespace) || is_familiar(name));
+    if !is_name || !column.holds_texts() || rest.iter().any(|row| row.cells[0].trim() == name) {
+        return None;
+    }
+    let (row, name) = (first.number, quote_name(name));
+    Some(format!(
+        "row {row} is read as a row of data, but its {name} looks like the name of the column: if it is, say that there is a header \
+         (--header yes)"
+    ))
 }
 
 /// Rows right below a header that name or explain its columns once more, as survey tools write them: Qualtrics has the
@@ -251,127 +346,4 @@ pub(super) fn num_further_headers<C: AsRef<str>, R: AsRef<[C]>>(below: &[R]) -> 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn guess<const N: usize>(first: [&str; N], rest: &[[&str; N]]) -> bool {
-        has_header(&first, rest)
-    }
-
-    const TICKETS: [[&str; 2]; 4] = [
-        ["the printer on the third floor is broken", "hardware"],
-        ["I can't log in any more since this morning", "access"],
-        ["my screen stays black after the update", "hardware"],
-        ["please give me access to the shared folder", "access"],
-    ];
-
-    #[test]
-    fn known_names_are_a_header() {
-        assert!(guess(["Text", "Category"], &[["hello", "greeting"]]));
-        assert!(guess(["id", " Label "], &[["x1", "a"]]));
-        assert!(guess(["", "text", "label"], &[["0", "hello", "greeting"]]), "an index without a name");
-        assert!(guess(["text", "text", "label"], &[["hello", "HELLO", "greeting"]]), "a name twice");
-        assert!(guess(["label", ""], &[["a", "x"]]));
-    }
-
-    #[test]
-    fn a_known_name_that_comes_back_is_a_value() {
-        let rows = [["question", "when is it?"], ["answer", "at ten"], ["question", "why?"]];
-        assert!(!guess(["question", "what is up?"], &rows));
-    }
-
-    #[test]
-    fn unknown_names_above_other_kinds_are_a_header() {
-        assert!(guess(["wert", "satz"], &[["1", "gut"], ["0", "schlecht"]]));
-        let rows = [["gut", "das hat mir wirklich sehr gefallen"], ["schlecht", "nein, das war leider gar nichts"]];
-        assert!(guess(["urteil", "satz"], &rows.repeat(6)));
-        assert!(!guess(["gut", "das war schon alles"], &rows.repeat(6)));
-        assert!(guess(["Zeit", "Meinung"], &[["2024-01-02 10:11", "gut"], ["2024-01-03 09:00", "na ja"]]));
-    }
-
-    #[test]
-    fn names_in_any_language_and_spelling_are_a_header() {
-        for names in [
-            ["utterance", "intent"],
-            ["Nachricht", "Kategorie"],
-            ["meldung", "abteilung"],
-            ["MELDUNGSTEXT", "ZUSTAENDIG"],
-            ["ticket_body_raw", "routed_to"],
-            ["Customer Message", "Team"],
-            ["wiadomość", "zespół"],
-            ["消息", "部门"],
-        ] {
-            assert!(guess(names, &TICKETS), "{names:?}");
-            assert!(guess([names[1], names[0]], &TICKETS.map(|[text, label]| [label, text])), "{names:?}");
-        }
-    }
-
-    #[test]
-    fn questions_of_a_survey_are_names() {
-        let question = "How satisfied are you with the support that you received, all in all?";
-        let rows = [["2024-05-01", "good, thanks"], ["2024-05-02", "it took a while"], ["2024-05-03", "bad"]];
-        let rows = [rows[0], rows[1], rows[2], ["2024-05-04", "fine"]];
-        assert!(guess(["Zeitstempel", question], &rows));
-        assert!(guess(["label", question], &[["pos", "good"], ["neg", "bad"]]));
-        let answers = [["it was all right I think", "yes"], ["never again, really", "no"]].repeat(3);
-        assert!(guess(["What do you want to tell us?", "Would you come again?"], &answers));
-    }
-
-    #[test]
-    fn a_first_row_of_data_is_no_header() {
-        // A label that occurs once, in the first row.
-        assert!(!guess(["how do I cancel my order?", "cancel"], &TICKETS));
-        assert!(!guess(["my mouse does not move any more", "mouse"], &TICKETS));
-        assert!(!guess(["cancel my order", "cancel"], &TICKETS));
-        assert!(!guess(["it works, thank you", "other"], &TICKETS));
-        let classes = [["this is one text", "class1"], ["and this is another", "class2"]].repeat(6);
-        assert!(!guess(["hello", "class9"], &classes));
-        assert!(!guess(["N/A", "a text that is here"], &[["1", "another text here"], ["2", "and one more"]]));
-        // Few rows, and texts as short as names.
-        assert!(!guess(["hello", "greet"], &[["hi", "greet2"], ["bye", "leave"]]));
-        assert!(!guess(
-            ["hello", "greet"],
-            &[["hi", "salute"], ["bye", "leave"], ["hey", "salute"], ["ciao", "leave"]]
-        ));
-    }
-
-    #[test]
-    fn words_above_objects_are_a_header() {
-        assert!(guess(["translation"], &[["{'en': 'a', 'fr': 'b'}"], ["{\"en\": \"c\"}"]]));
-        assert!(guess(["messages"], &[["[{\"role\": \"user\"}]"], ["[{'role': 'user'}]"]]));
-        assert!(!guess(["[{'role': 'user'}]"], &[["[{'role': 'assistant'}]"]]));
-    }
-
-    #[test]
-    fn words_above_marks_are_a_header() {
-        let rows = [["it costs too much", "x", ""], ["it broke at once", "", "x"]].repeat(3);
-        assert!(guess(["Feedback", "Price", "Quality"], &rows));
-        assert!(!guess(["it costs a lot", "x", ""], &rows));
-        assert!(!guess(["Why so much", "Price", ""], &rows), "one may be a remark");
-    }
-
-    #[test]
-    fn numbers_and_long_texts_are_no_header() {
-        assert!(!guess(["3", "text"], &[["4", "x"]]));
-        assert!(!guess(["it works", "y"], &[["it does not", "n"], ["nor this", "n"]]));
-        assert!(!guess(["label", &"long ".repeat(20)], &[["a", "x"]]));
-        assert!(!guess(["", ""], &[["a", "x"]]));
-    }
-
-    #[test]
-    fn counted_columns_of_pandas_are_a_header() {
-        let rows = TICKETS.map(|[text, label]| ["7", text, label]);
-        assert!(guess(["", "0", "1"], &rows));
-        assert!(guess(["0", "1"], &TICKETS));
-        assert!(!guess(["0", "1"], &[["1", "0"], ["0", "0"], ["1", "1"], ["0", "1"]]));
-    }
-
-    #[test]
-    fn further_headers_of_surveys_are_counted() {
-        let ids = ["{\"ImportId\":\"startDate\"}", "{\"ImportId\":\"QID1\"}"];
-        assert_eq!(num_further_headers::<&str, _>(&[["Start Date", "How was it?"], ids, ["2024-01-01", "good"]]), 2);
-        assert_eq!(num_further_headers::<&str, _>(&[["", "Open-Ended Response"], ["1", "good"], ["2", "Response"]]), 1);
-        assert_eq!(num_further_headers::<&str, _>(&[["1", "Response"], ["2", "good"]]), 0);
-        assert_eq!(num_further_headers::<&str, [&str; 2]>(&[]), 0);
-    }
-}
+mod tests;

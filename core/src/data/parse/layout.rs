@@ -4,14 +4,18 @@
 //! In: the first records. Out: [`Layout`], how many fields a row has and which record names the columns. Only what can't
 //! be a row is skipped, and only above a header that is recognised.
 
+mod notes;
+
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::column_names::is_known;
 use super::header::{has_header, num_further_headers};
 use super::records::{Record, Records};
-use crate::data::error::{DataError, shorten};
-use crate::words::plural;
+use crate::config::ReadOptions;
+use crate::data::error::DataError;
+
+pub(super) use notes::{note_narrow_header, note_skipped};
 
 /// Records above a header that are looked past.
 const MAX_ABOVE: usize = 20;
@@ -88,6 +92,9 @@ pub(super) fn find_layout(sample: &[Record<'_>], asked: Option<bool>) -> Layout 
     if asked == Some(false) {
         return without;
     }
+    if let Some((index, width)) = find_wide_header(&records, width, asked) {
+        return Layout { width, header: Some(index), skips_row_numbers: false, first_row: index + 1 };
+    }
     let mut short_header = None;
     for (index, record) in records.iter().enumerate().take(MAX_ABOVE + 1) {
         let lacks_cells = lacks_cells(record, &records[index + 1..], width);
@@ -116,6 +123,71 @@ pub(super) fn find_layout(sample: &[Record<'_>], asked: Option<bool>) -> Layout 
         return Layout { header: Some(index), first_row: index + 1, ..without };
     }
     without
+}
+
+/// [`find_layout`] of a file of which a person, or the job of a model, asks for columns by their names: where nothing else shows a
+/// header and nobody says whether there is one, the first row is it if it holds one of these names.
+pub(super) fn find_named_layout(sample: &[Record<'_>], read: &ReadOptions) -> Layout {
+    let found = find_layout(sample, read.has_header);
+    let names = asked_names(read);
+    if found.header.is_some() || read.has_header.is_some() || names.is_empty() {
+        return found;
+    }
+    let layout = find_layout(sample, Some(true));
+    let holds_name = |index: usize| sample[index].fields.iter().any(|cell| names.contains(&cell.trim().to_lowercase()));
+    if layout.header.is_some_and(holds_name) { layout } else { found }
+}
+
+/// The columns of rows that are asked for by their names, in small letters. Numbers are none: they are likely values.
+fn asked_names(read: &ReadOptions) -> Vec<String> {
+    let columns = [
+        &read.text_column,
+        &read.text_pair_column,
+        &read.negative_column,
+        &read.label_column,
+        &read.tokens_column,
+        &read.sentence_column,
+        &read.question_column,
+        &read.context_column,
+        &read.answer_column,
+        &read.target_column,
+        &read.image_column,
+        &read.prompt_column,
+        &read.input_column,
+        &read.completion_column,
+        &read.messages_column,
+    ];
+    let names = columns.into_iter().flatten().chain(&read.label_columns).map(|name| name.trim().to_lowercase());
+    names.filter(|name| !name.is_empty() && name.parse::<f64>().is_err()).collect()
+}
+
+/// A header with more names than most rows have fields, because these lack their last cells, as spreadsheets write rows in which these
+/// are empty: its index, and how many columns it names. It is the first record that is no title; its names are known, or some rows
+/// have a field for each of them and show that they are names.
+fn find_wide_header(records: &[&Fields<'_>], usual: usize, asked: Option<bool>) -> Option<(usize, usize)> {
+    let index = records.iter().take(MAX_ABOVE + 1).position(|record| num_filled(record) > 1)?;
+    let (header, below) = (records[index], &records[index + 1..]);
+    let width = header.iter().rposition(|name| !name.trim().is_empty())? + 1;
+    if width <= usual || below.is_empty() {
+        return None;
+    }
+    let header = &header[..width];
+    let rows = below.iter().filter(|row| row.len() <= width || fields_of(row, width).is_some());
+    let rows = rows.filter(|row| !repeats_header(header, row));
+    let cells = |row: &&Fields<'_>| {
+        (0..width).map(|column| row.get(column).map_or("", |cell| cell.trim()).to_owned()).collect()
+    };
+    let rows: Vec<Vec<String>> = rows.map(cells).collect();
+    let names: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
+    let comes_back = |column: usize| !names[column].is_empty() && rows.iter().any(|row| row[column] == names[column]);
+    if num_known(header) > 1 && !(0..width).any(comes_back) {
+        return Some((index, width));
+    }
+    // Else the first row may be a text with the delimiter in it: `Thanks, it works,praise`.
+    let is_text = header[1..].iter().any(|name| name.starts_with(' '));
+    let num_full = below.iter().filter(|row| fields_of(row, width).is_some()).count();
+    let is_header = !is_text && num_full > 0 && (asked == Some(true) || has_header(&names, &rows));
+    is_header.then_some((index, width))
 }
 
 /// The number of fields that most records have, without columns at the end that are empty in all and not in `first`.
@@ -241,56 +313,8 @@ fn lacks_row_numbers(first: &Fields<'_>, below: &[&Fields<'_>], width: usize) ->
 }
 
 /// How many cells are names that columns of texts and labels have.
-fn num_known(fields: &Fields<'_>) -> usize {
+pub(super) fn num_known(fields: &Fields<'_>) -> usize {
     fields.iter().filter(|name| is_known(name)).count()
-}
-
-/// Says that the first record looks like a header, but has fewer fields than the rows, where it is read as one of them.
-pub(super) fn note_narrow_header(text: &str, sample: &[Record<'_>], layout: &Layout, notes: &mut Vec<String>) {
-    let Some(first) = sample.first().filter(|_| layout.header.is_none()) else { return };
-    let width = first.fields.len();
-    if width > 1 && width < layout.width && num_known(&first.fields) > 1 {
-        let line = line_of(text.as_bytes(), first.start);
-        let (names, usual) = (plural(width, "column"), layout.width);
-        notes.push(format!(
-            "line {line} seems to name {names}, but most rows have {usual} fields: do texts hold the delimiter without quotes around \
-             them? Columns are numbered"
-        ));
-    }
-}
-
-/// Says which lines around the header are no rows.
-pub(super) fn note_skipped(text: &str, start: usize, sample: &[Record<'_>], layout: &Layout, notes: &mut Vec<String>) {
-    let Some(header) = layout.header else { return };
-    let is_blank = |line: &str| line.trim().is_empty();
-    // Nothing but tabs may be a record with empty fields: that is said below.
-    let is_of_blanks = |record: &&Record<'_>| text[record.start..].lines().next().is_some_and(is_blank);
-    let num_of_blanks = sample[..header].iter().filter(is_of_blanks).count();
-    let lines = text[start..sample[header].start].lines();
-    let blank = lines.filter(|line| is_blank(line)).count().saturating_sub(num_of_blanks);
-    if blank > 0 {
-        let (lines, are) = (plural(blank, "blank line"), if blank == 1 { "is" } else { "are" });
-        notes.push(format!("{lines} above the header {are} skipped"));
-    }
-    for record in &sample[..header] {
-        let line = line_of(text.as_bytes(), record.start);
-        let fields = plural(record.fields.len(), "field");
-        let filled: Vec<&str> =
-            record.fields.iter().map(|field| field.trim()).filter(|field| !field.is_empty()).collect();
-        let what = match filled.as_slice() {
-            [] => "it is empty".to_owned(),
-            [only] => format!("it holds nothing but {}", shorten(only)),
-            [first, ..] if record.fields.len() == layout.width => {
-                format!("the names of the columns stand below it ({} …)", shorten(first))
-            }
-            [first, ..] => format!("it has {fields} where the table has {} ({} …)", layout.width, shorten(first)),
-        };
-        notes.push(format!("line {line}, above the header, is skipped: {what}"));
-    }
-    for record in &sample[header + 1..layout.first_row] {
-        let line = line_of(text.as_bytes(), record.start);
-        notes.push(format!("line {line}, below the header, is skipped: it holds further names of the columns"));
-    }
 }
 
 /// Number of the line, from 1, in which an offset lies.
@@ -304,164 +328,4 @@ pub(super) fn line_of(bytes: &[u8], offset: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn layout(text: &str, asked: Option<bool>) -> Layout {
-        let records: Vec<Record<'_>> = Records::new(text, ',', true).filter(|record| !record.is_blank()).collect();
-        find_layout(&records, asked)
-    }
-
-    const ROWS: &str = "the printer is broken again,hardware,1\nI can't log in any more,access,2\n";
-
-    #[test]
-    fn a_declared_delimiter_is_read() {
-        for text in ["sep=;\na;b\n", "SEP=;\r\na;b\n", "\"sep=;\"\na;b\n", "sep=;;;\na;b\n"] {
-            let (delimiter, end) = declared_delimiter(text).expect(text);
-            assert_eq!((delimiter, &text[end..]), (';', "a;b\n"));
-        }
-        assert_eq!(declared_delimiter("sep=\t\na\tb\n"), Some(('\t', 6)));
-        for text in ["", "sep=", "sep=\n", "sep=ab\n", "sep=a", "sepal,label\n", "séparé;b\n", "sep=;x\n"] {
-            assert_eq!(declared_delimiter(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn lines_that_are_no_rows_are_passed_over_above_a_header() {
-        for (above, index) in [("", 0), ("Export of May\n", 1), ("Export of May,,\n\n,,\nsee, below\n", 3)] {
-            let found = layout(&format!("{above}message,team,nr\n{ROWS}"), None);
-            assert_eq!((found.header, found.first_row, found.width), (Some(index), index + 1, 3), "{above}");
-        }
-    }
-
-    #[test]
-    fn a_title_that_holds_the_delimiter_is_passed_over_above_known_names() {
-        let found = layout("Tickets, first quarter\nmessage,label\nit is broken,hw\nno access at all,sw\n", None);
-        assert_eq!((found.header, found.first_row), (Some(1), 2));
-    }
-
-    #[test]
-    fn a_title_with_a_gap_is_passed_over_above_names() {
-        for title in ["Tickets,,2025-03-31", ",Tickets,2025-03-31", "Tickets,,first quarter"] {
-            for header in ["Ticket ID,Subject,Team", "Nr,Was ist los,Wer hilft"] {
-                let found = layout(&format!("{title}\n{header}\n{}", TICKETS.repeat(3)), None);
-                assert_eq!((found.header, found.first_row), (Some(1), 2), "{title} {header}");
-            }
-        }
-        let rows = TICKETS.repeat(3);
-        for header in ["Ticket ID,,Team", ",Subject,Team", "Nr,,Wer hilft"] {
-            let found = layout(&format!("{header}\n{rows}"), None);
-            assert_eq!((found.header, found.first_row), (Some(0), 1), "a header with an empty cell: {header}");
-        }
-        for row in ["5,,access", "0,,printer", ",my mouse is gone,access"] {
-            assert_eq!(layout(&format!("{row}\n{rows}"), None).header, None, "a row with an empty cell: {row}");
-        }
-        let survey = "good,it was all right I think,yes\nbad,never again please,no\n".repeat(4);
-        assert_eq!(layout(&format!("pretty bad,,maybe\n{survey}"), None).header, None);
-    }
-
-    const TICKETS: &str = "1,the printer is broken again,hardware\n2,I can't log in any more,access\n\
-                           3,the screen stays black,hardware\n4,no access to the folder,access\n";
-
-    #[test]
-    fn titles_and_notes_of_a_spreadsheet_are_passed_over() {
-        for (above, index) in [
-            ("Tickets export 2025-03,,\n", 1),
-            ("Tickets export 2025-03,,\n,,\nSupport desk,,\n\n", 3),
-            ("Generated on 2025-03-31\n\n", 1),
-            ("Tickets,,\nGenerated on,2025-03-31,\nRows,4,\n,,\n", 4),
-            ("Region,North,\nOwner,Desk,\n", 2),
-        ] {
-            for header in ["Ticket ID,Subject,Team", "Nr,Was ist los,Wer hilft"] {
-                let found = layout(&format!("{above}{header}\n{}", TICKETS.repeat(3)), None);
-                assert_eq!((found.header, found.first_row), (Some(index), index + 1), "{above}{header}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_header_without_its_last_names_is_one() {
-        let rows = "it is broken,hw,x,1\nno access at all,sw,y,2\nit burns,hw,x,3\ncan't log in,sw,y,4\n";
-        for header in ["text,label,,", "Was,Wer,,"] {
-            let found = layout(&format!("{header}\n{}", rows.repeat(5)), None);
-            assert_eq!((found.header, found.first_row), (Some(0), 1), "{header}");
-        }
-    }
-
-    #[test]
-    fn a_first_row_without_a_label_is_no_title() {
-        assert_eq!(layout(&format!("a text without,,\n{ROWS}{ROWS}"), None).header, None);
-        assert_eq!(layout(&format!("a text without,hardware,\n{ROWS}{ROWS}"), None).header, None);
-    }
-
-    #[test]
-    fn a_row_that_a_person_names_is_found_as_a_spreadsheet_counts() {
-        let text = "Tickets\n\n\"two\nlines\",x\nfoo,bar\na,b\n";
-        let start = |row| start_of_row(Records::peek(text, ',', true), 0, row);
-        assert_eq!(start(4).expect("there"), text.find("foo").expect("there"));
-        assert!(matches!(start(2), Err(DataError::EmptyHeaderRow { row: 2 })));
-        assert!(matches!(start(6), Err(DataError::NoHeaderRow { row: 6, num_rows: 5 })));
-        // A declaration of the delimiter is row 1.
-        assert!(matches!(
-            start_of_row(Records::peek(text, ',', true), 1, 1),
-            Err(DataError::EmptyHeaderRow { row: 1 })
-        ));
-        assert_eq!(start_of_row(Records::peek(text, ',', true), 1, 2).expect("there"), 0);
-    }
-
-    #[test]
-    fn a_header_that_comes_again_is_still_one() {
-        let rows = "it is broken,hw\nno access at all,sw\nit burns,hw\ncan't log in,sw\n";
-        let found = layout(&format!("text,label\n{rows}text,label\n{rows}"), None);
-        assert_eq!((found.header, found.first_row), (Some(0), 1));
-    }
-
-    #[test]
-    fn sums_below_the_rows_do_not_hide_a_header() {
-        let found =
-            layout("No.,What they wrote,Queue\n1,it is broken,hw\n2,no access at all,hw\n,,\nTotal: 2,,\n", None);
-        assert_eq!((found.header, found.first_row), (Some(0), 1));
-    }
-
-    #[test]
-    fn nothing_is_passed_over_without_a_header_or_above_a_row() {
-        assert_eq!(layout(&format!("Export of May\n{ROWS}{ROWS}"), None).header, None);
-        assert_eq!(layout(&format!("a text,access,3\nb text,label,nr\n{ROWS}"), None).header, None);
-        assert_eq!(layout(&format!("Export of May\ntext,label,nr\n{ROWS}"), Some(false)).header, None);
-        let asked = layout(&format!("Export of May\ntext,label,nr\n{ROWS}"), Some(true));
-        assert_eq!((asked.header, asked.first_row), (Some(1), 2));
-        assert_eq!(layout(ROWS, Some(true)).header, Some(0));
-        let unknown = "Export of May\nfoo,bar\na b,c d\ne f,g h\n";
-        assert_eq!((layout(unknown, None).header, layout(unknown, Some(true)).header), (None, Some(1)));
-    }
-
-    #[test]
-    fn a_header_without_a_name_for_row_numbers_is_recognised() {
-        let found = layout("text,label\n1,first of all,a\n2,and then,b\n", None);
-        assert_eq!((found.header, found.skips_row_numbers, found.width), (Some(0), true, 3));
-        assert_eq!(layout("text,label\nx,first of all,a\ny,and then,b\n", None).header, None);
-        let named = "doc1,first of all,a\ndoc2,and then,b\ndoc3,at last,a\ndoc4,no more,b\n";
-        let found = layout(&format!("text,label\n{named}"), None);
-        assert_eq!((found.header, found.skips_row_numbers), (Some(0), true));
-        assert_eq!(
-            layout(&format!("text,label\n{named}doc1,again,b\n"), None).header,
-            None,
-            "it is no name of its own"
-        );
-        let texts = "Thanks, it works,a\nSorry, no,b\nHello, again,a\nWell, yes,b\n";
-        assert_eq!(layout(&format!("text,label\n{texts}"), None).header, None, "these are texts with commas");
-    }
-
-    #[test]
-    fn empty_columns_at_the_end_of_rows_are_none() {
-        let found = layout("text,label\na,x,\nb,y,\n", None);
-        assert_eq!((found.header, found.width), (Some(0), 2));
-    }
-
-    #[test]
-    fn lines_are_counted_whatever_ends_them() {
-        let text = "a\r\nb\rc\nd";
-        let lines = ["a", "b", "c", "d"].map(|line| line_of(text.as_bytes(), text.find(line).expect("there")));
-        assert_eq!(lines, [1, 2, 3, 4]);
-    }
-}
+mod tests;

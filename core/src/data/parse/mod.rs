@@ -26,7 +26,7 @@ use super::error::DataError;
 use crate::config::{ConfigProblem, Encoding, ReadOptions};
 
 pub(crate) use column_names::name_rank;
-pub(super) use column_names::{LABEL_NAMES, TEXT_NAMES};
+pub(super) use column_names::{LABEL_NAMES, TEXT_NAMES, ending_rank, words_of};
 pub(super) use conll::set_fields;
 pub use conll::{is_conll_u, is_tag, is_tagged_conll, parse_sentences};
 pub use decode::DecodedText;

@@ -135,6 +135,7 @@ impl TokenColumns {
         // A word and a label a row may be anything; what makes it a sentence is its tags, its names or its column.
         let is_known = sentence.is_some()
             || nearly_all(tag, is_tag)
+            || nearly_all(token, is_tag)
             || read.tokens_column.is_some()
             || named(TOKEN_NAMES, &[sentence]) == Some(token);
         (is_word_each && is_known).then_some(Self { token, tag, sentence })

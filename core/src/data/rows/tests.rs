@@ -1,7 +1,7 @@
 //! Rows of files are read, put aside with their reasons, and shared out.
 
 use super::*;
-use crate::config::{Fold, RowSharing};
+use crate::config::{Fold, RowEdit, RowEdits, RowSharing, SplitConfig};
 use crate::data::parse;
 
 fn files(train: &str, valid: Option<&str>, test: Option<&str>) -> DataFiles {
@@ -10,6 +10,7 @@ fn files(train: &str, valid: Option<&str>, test: Option<&str>) -> DataFiles {
         train: file("train.csv", train),
         valid: valid.map(|text| file("valid.csv", text)),
         test: test.map(|text| file("test.csv", text)),
+        ..DataFiles::default()
     }
 }
 
@@ -43,6 +44,40 @@ fn rows_come_with_their_numbers_and_bad_ones_with_their_reason() {
 }
 
 #[test]
+fn a_sentence_names_the_file_unless_it_is_the_one_to_train_on() {
+    let said = Split::ALL.map(|split| in_file_of(split, "a note".to_owned()));
+    assert_eq!(said, ["a note", "validation file: a note", "test file: a note"]);
+}
+
+#[test]
+fn bad_rows_of_all_files_are_counted_and_the_first_are_listed() {
+    let mut table = parse("x.csv", lines(2).as_bytes(), &ReadOptions::default()).expect("a table");
+    table.bad_rows.push(BadRow { row: 9, reason: "torn".into() });
+    table.num_bad_rows = 1;
+    let mut summary = ReadSummary::default();
+    let mut bad = BadRows::of(&mut table);
+    bad.note(2, BadCell::Unlabeled("it has no label".into()), &mut summary);
+    bad.close(2, Split::Test, &mut summary).expect("two good rows");
+    let listed: Vec<(usize, &str)> = summary.bad_rows.iter().map(|bad| (bad.row, bad.reason.as_str())).collect();
+    assert_eq!(listed, [(2, "test file: it has no label"), (9, "test file: torn")]);
+    assert_eq!((summary.num_rows, summary.num_bad_rows, summary.num_empty, summary.num_unlabeled), (4, 2, 1, 0));
+
+    let mut many = BadRows::default();
+    (0..=MAX_LISTED).for_each(|row| many.note(row, BadCell::Other("bad".into()), &mut summary));
+    many.close(1, Split::Valid, &mut summary).expect("a good row");
+    assert_eq!((summary.bad_rows.len(), summary.num_bad_rows), (MAX_LISTED, MAX_LISTED + 3));
+
+    let unlabeled = |split: Split| {
+        let (mut bad, mut summary) = (BadRows::default(), ReadSummary::default());
+        bad.note(3, BadCell::Unlabeled("it has no label".into()), &mut summary);
+        bad.close(0, split, &mut summary).map(|()| summary.num_unlabeled)
+    };
+    assert_eq!(unlabeled(Split::Train).expect("rows that can be labeled"), 1);
+    let error = unlabeled(Split::Test).expect_err("rows to measure have labels").to_string();
+    assert_eq!(error, "nothing in the file is usable: 1 row, the first (row 3) because it has no label");
+}
+
+#[test]
 fn a_column_with_parts_that_is_not_read_is_said() {
     let text = "a,b,Split\nx,1,train\ny,2,TEST\n";
     let warnings = |valid| read(&files(text, valid, None), &ReadOptions::default()).expect("two rows").summary.warnings;
@@ -66,6 +101,52 @@ fn own_files_are_read_by_the_names_or_the_places_of_the_training_file() {
     assert_eq!((found.summary.num_rows, found.summary.has_own_file), (11, [true, true]));
     let error = read(&files(&lines(9), None, Some("a,c\nx,1\n")), &ReadOptions::default()).expect_err("no b");
     assert_eq!(error.to_string(), r#"test file "test.csv": there is no column "b"; the columns are "a", "c""#);
+}
+
+/// Rows of a text and a label, with a test file that was found by its name.
+fn read_labeled(train: &str, test: &str, is_test_by_name: bool) -> Result<ReadRows<String>, DataError> {
+    let choose = |_: &Table, _: &ReadOptions| {
+        Ok(vec![UsedColumn { role: "text", index: 0 }, UsedColumn { role: "label", index: 1 }])
+    };
+    let mut read_row = |row: &mut Row, used: &[UsedColumn], columns: &[String]| take_filled(row, used[1], columns);
+    let mut format = RowFormat { parse: &parse, choose: &choose, read_row: &mut read_row };
+    let files = DataFiles { is_test_by_name, ..files(train, None, Some(test)) };
+    read_rows(&files, &ReadOptions::default(), &mut format)
+}
+
+#[test]
+fn a_test_file_without_labels_is_left_out_where_its_name_alone_made_it_one() {
+    let train = "text,label\nhello there,1\nwell now,0\n";
+    for (test, why) in [
+        ("text,id\nso long,7\n", r#"there is no column "label""#),
+        ("text,label\nso long,\nbye,\n", r#"column "label" is empty in all rows"#),
+        ("text,label\nso long,-1\nbye,-1\n", r#"column "label" is -1 in all rows"#),
+    ] {
+        let found = read_labeled(train, test, true).expect("it is left out");
+        assert_eq!((found.test, found.summary.has_own_file, found.summary.num_rows), (None, [false, false], 2));
+        let said = found.summary.warnings.concat();
+        assert!(said.starts_with("test.csv has no labels") && said.contains(why), "{said}");
+        assert!(said.contains("hone predict"), "{said}");
+        let error = read_labeled(train, test, false).expect_err("a person gave it").to_string();
+        assert!(error.starts_with("test file \"test.csv\": ") && error.contains(why), "{error}");
+        assert!(error.contains("hone predict"), "{error}");
+    }
+    let renamed =
+        read_labeled(train, "text,category\nso long,1\n", true).expect_err("labels of another name").to_string();
+    assert!(renamed.ends_with(r#"there is no column "label"; the columns are "text", "category""#), "{renamed}");
+    let negative = "text,label\nhello there,1\nwell now,-1\n";
+    let found = read_labeled(negative, "text,label\nso long,-1\n", true).expect("it is a label");
+    assert_eq!(found.test.map(|rows| rows.len()), Some(1));
+    let error = read_labeled(train, "id,label\n7,1\n", true).expect_err("it has no texts").to_string();
+    assert_eq!(error, r#"test file "test.csv": there is no column "text"; the columns are "id", "label""#);
+}
+
+#[test]
+fn a_test_file_without_names_and_with_fewer_columns_has_no_labels() {
+    let train: String = (0..9).map(|i| format!("a text of some words number {i}\t{}\n", i % 2)).collect();
+    let test: String = (0..4).map(|i| format!("another text of some words number {i}\n")).collect();
+    let found = read_labeled(&train, &test, true).expect("it is left out");
+    assert_eq!((found.test, found.summary.has_header), (None, false));
 }
 
 #[test]
@@ -119,9 +200,12 @@ fn rows_are_shared_out_by_a_column_where_one_is_named() {
     let (splits, summary) = shared(&text, sharing.clone());
     assert_eq!(splits[2], [2, 3, 33, 34], "the 31st and the 30th");
     assert!(summary.notes[0].ends_with("test 4 rows from 2024-01-30 to 2024-01-31"), "{:?}", summary.notes);
-    let (_, summary) = shared(&(text + "late,note,user 9,yesterday\n"), sharing);
-    assert_eq!(summary.num_bad_rows, 1);
+    let late = format!("late,note,user 9,yesterday\nlater,note,user 9,{}\n", "z".repeat(41));
+    let (_, summary) = shared(&(text + &late), sharing);
+    assert_eq!(summary.num_bad_rows, 2);
     assert!(summary.bad_rows[0].reason.starts_with("the time \"yesterday\" is neither"), "{:?}", summary.bad_rows);
+    let cut = format!("the time \"{}…\" is neither", "z".repeat(40));
+    assert!(summary.bad_rows[1].reason.starts_with(&cut), "{:?}", summary.bad_rows);
     let sharing = RowSharing { group_column: Some("who".into()), ..RowSharing::default() };
     let options = ReadOptions { sharing, ..ReadOptions::default() };
     let error = read(&files(&lines(9), None, None), &options).expect_err("no such column");
@@ -194,4 +278,32 @@ fn rows_of_one_group_stay_together() {
     assert!(train.iter().all(|group| !valid.contains(group) && !test.contains(group)));
     assert!(valid.iter().all(|group| !test.contains(group)));
     assert_eq!(groups_of(Some("a,b\nx,1\n")).map(|rows| rows.len()), [100, 1, 0]);
+}
+
+#[test]
+fn columns_of_an_own_file_are_found_whatever_their_case_and_blanks() {
+    let train = "text,label\nhello there,1\nwell now,0\n";
+    let found = read_labeled(train, "Label ,Text\n1,so long\n", false).expect("the same columns");
+    assert_eq!(found.test.expect("its own")[0].value, "1");
+    let found = read_labeled(train, "text,LABEL,label\nso long,no,1\n", false).expect("the exact name wins");
+    assert_eq!(found.test.expect("its own")[0].value, "1");
+    // Names of which one is asked for, and nothing else shows that they are some.
+    let train = "satz,urteil\nes geht,gut\nnein,schlecht\n";
+    let edit = RowEdit::SetCell {
+        file: Split::Test,
+        row: 2,
+        column: "urteil".into(),
+        was: "gut".into(),
+        value: "schlecht".into(),
+    };
+    let edits = RowEdits { log: vec![edit] };
+    let read = ReadOptions { text_column: Some("satz".into()), edits, ..ReadOptions::default() };
+    let choose = |_: &Table, _: &ReadOptions| {
+        Ok(vec![UsedColumn { role: "text", index: 0 }, UsedColumn { role: "label", index: 1 }])
+    };
+    let mut read_row = |row: &mut Row, used: &[UsedColumn], columns: &[String]| take_filled(row, used[1], columns);
+    let mut format = RowFormat { parse: &parse, choose: &choose, read_row: &mut read_row };
+    let files = files(train, None, Some("Satz,Urteil \nnaja,gut\nso so,gut\n"));
+    let found = read_rows(&files, &read, &mut format).expect("the same columns").test.expect("its own");
+    assert_eq!(found.into_iter().map(|row| row.value).collect::<Vec<_>>(), ["schlecht", "gut"], "edits find them too");
 }

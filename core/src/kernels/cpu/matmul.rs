@@ -255,8 +255,9 @@ fn multiply(lhs: Matrices<'_>, rhs: Matrices<'_>, bias: Option<&[f32]>) -> FlexT
         let work = m.saturating_mul(n).saturating_mul(k);
         let shares_each = work >= PARALLEL_PRODUCT && count < FEW_PRODUCTS;
         let shares_batch = !shares_each && work.saturating_mul(count) >= PARALLEL_BATCH;
+        let before = if bias.is_some() { Before::Filled } else { Before::Unwritten };
         for_chunks(size, space, shares_batch.then_some(1), |index, space| {
-            product(&lhs, &rhs, index, bias.is_some(), shares_each, space);
+            product(&lhs, &rhs, index, before, shares_each, space);
         });
     }
     #[expect(unsafe_code, reason = "the memory was reserved, not filled")]
@@ -267,12 +268,21 @@ fn multiply(lhs: Matrices<'_>, rhs: Matrices<'_>, bias: Option<&[f32]>) -> FlexT
     FlexTensor::from_data(TensorData::new(out, Shape::from(shape)))
 }
 
-/// Product number `index`, written to `space`, or added to what stands there.
+/// What stands in the memory of a result before its product comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// Nothing that may be read: the product is written there.
+    Unwritten,
+    /// A number in each place: the product is added to it.
+    Filled,
+}
+
+/// Product number `index`, to `space`, in which `before` says what stands; shared out over threads if `is_parallel`.
 fn product(
     lhs: &Matrices<'_>,
     rhs: &Matrices<'_>,
     index: usize,
-    is_added: bool,
+    before: Before,
     is_parallel: bool,
     space: &mut [MaybeUninit<f32>],
 ) {
@@ -283,7 +293,7 @@ fn product(
     let block = |rows: Range<usize>, columns: Range<usize>| {
         #[expect(unsafe_code, reason = "gemm takes pointers")]
         // SAFETY: `space` has m rows of n numbers, borrowed for writing, of which each block is in one call alone; it is read
-        // only if `is_added`, after it was filled. Each operand's rows and columns lie inside its memory, which
+        // only if it was `Filled` before. Each operand's rows and columns lie inside its memory, which
         // `Matrices::new` checked, and are only read.
         unsafe {
             gemm::gemm(
@@ -293,7 +303,7 @@ fn product(
                 start.load(Ordering::Relaxed).add(rows.start * n + columns.start),
                 1,
                 n.cast_signed(),
-                is_added,
+                before == Before::Filled,
                 lhs.pointer(index).offset(rows.start.cast_signed() * lhs.rows.1),
                 lhs.columns.1,
                 lhs.rows.1,

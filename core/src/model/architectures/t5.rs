@@ -104,15 +104,24 @@ fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
 /// Says the feed-forward part: an activation, with `gated-` before it where it is a gate's.
 const FEED_FORWARD: &str = "feed_forward_proj";
 
+/// The activation alone.
+const ACTIVATION: &str = "dense_act_fn";
+
 /// Sizes and rates; `usual` is the feed-forward part of files that do not say.
 pub(super) fn encoder_decoder(fields: &Fields<'_>, usual: &str) -> Result<EncoderDecoderConfig, ModelError> {
     let num_encoder_layers = fields.whole("num_layers")?;
     let kind = fields.text_or(FEED_FORWARD, usual)?;
-    let feed_forward = match kind.strip_prefix("gated-") {
+    let feed_forward = match (kind.strip_prefix("gated-"), fields.has(ACTIVATION)) {
+        // Where the file says the parts of the name too, `transformers` takes those.
+        (gated, true) => (gated.is_some(), activation_named(ACTIVATION, fields.text_or(ACTIVATION, "")?)?),
         // What `transformers` makes of it, too: the name came first, the kind of GELU later.
-        Some("gelu") => FeedForward::Gated(Activation::GeluNew),
-        Some(name) => FeedForward::Gated(activation_named(FEED_FORWARD, name)?),
-        None => FeedForward::Plain(activation_named(FEED_FORWARD, kind)?),
+        (Some("gelu"), false) => (true, Activation::GeluNew),
+        (Some(name), false) => (true, activation_named(FEED_FORWARD, name)?),
+        (None, false) => (false, activation_named(FEED_FORWARD, kind)?),
+    };
+    let feed_forward = match (fields.flag_or("is_gated_act", feed_forward.0)?, feed_forward.1) {
+        (true, activation) => FeedForward::Gated(activation),
+        (false, activation) => FeedForward::Plain(activation),
     };
     let buckets = fields.whole_or("relative_attention_num_buckets", 32)?;
     let max_distance = fields.whole_or("relative_attention_max_distance", 128)?;

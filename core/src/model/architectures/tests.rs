@@ -193,7 +193,7 @@ fn gemma2_caps_its_scores_and_sees_a_window_by_turns() {
     let cases = [
         ("use_bidirectional_attention", json!(true)),
         ("final_logit_softcapping", json!(0.0)),
-        ("hidden_activation", json!("mish")),
+        ("hidden_activation", json!("laplace")),
         ("sliding_window", json!(null)),
         ("query_pre_attn_scalar", json!(0)),
     ];
@@ -318,7 +318,16 @@ fn activations_count_by_all_their_names() {
     };
     let BackboneConfig::Decoder(cerebras) = gpt2("gelu").expect("usable").backbone else { panic!("a decoder") };
     assert_eq!(cerebras.mlp, MlpKind::Plain(Activation::Gelu));
-    let error = gpt2("quick_gelu").expect_err("not one we have").to_string();
+    let others = [
+        ("quick_gelu", Activation::QuickGelu),
+        ("tanh", Activation::Tanh),
+        ("relu2", Activation::Relu2),
+        ("mish", Activation::Mish),
+    ];
+    for (name, activation) in others {
+        assert_eq!(of_gate(name), activation);
+    }
+    let error = gpt2("laplace").expect_err("not one we have").to_string();
     assert!(error.contains("activation_function") && error.contains("gelu_pytorch_tanh"), "{error}");
 }
 
@@ -376,4 +385,19 @@ fn feed_forward_parts_of_t5_are_told_by_their_names() {
         "the name came first, the kind of GELU later"
     );
     assert_eq!(["gated-silu", "gated-relu"].map(of), [Activation::Silu, Activation::Relu].map(FeedForward::Gated));
+    // T5Config sets what the file has of these after it took the name apart.
+    let with = |kind: &str, more: Value| {
+        let mut fields =
+            config(&json!({"model_type": "t5", "num_layers": 2, "d_model": 8, "num_heads": 2, "d_kv": 4, "d_ff": 16,
+            "feed_forward_proj": kind}));
+        fields.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        let config = ModelConfig::from_json(fields.to_string().as_bytes()).expect("a good config");
+        let BackboneConfig::EncoderDecoder(both) = config.backbone else { panic!("an encoder and a decoder") };
+        both.feed_forward
+    };
+    assert_eq!(with("relu", json!({"dense_act_fn": "gelu_new"})), FeedForward::Plain(Activation::GeluNew));
+    assert_eq!(with("gated-gelu", json!({"dense_act_fn": "relu"})), FeedForward::Gated(Activation::Relu));
+    assert_eq!(with("gated-gelu", json!({"dense_act_fn": null})), FeedForward::Gated(Activation::GeluNew));
+    assert_eq!(with("relu", json!({"is_gated_act": true})), FeedForward::Gated(Activation::Relu));
+    assert_eq!(with("gated-silu", json!({"is_gated_act": false})), FeedForward::Plain(Activation::Silu));
 }

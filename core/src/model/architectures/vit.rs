@@ -161,7 +161,7 @@ mod tests {
             ("image_size", json!(1_000_000)),
             ("patch_size", json!([16, 8])),
             ("patch_size", json!(0)),
-            ("hidden_act", json!("quick_gelu")),
+            ("hidden_act", json!("laplace")),
             ("num_attention_heads", json!(3)),
             ("qkv_bias", json!("yes")),
         ] {

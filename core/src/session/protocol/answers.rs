@@ -40,7 +40,7 @@ pub struct ModelInfo {
     /// Its files hold a head that fills in words, whatever the model is used for.
     #[serde(default)]
     pub fills_blanks: bool,
-    /// Its generation_config.json, of a model that writes: how it writes where nothing is typed.
+    /// Its generation_config.json, else its config.json, of a model that writes: how it writes where nothing is typed.
     #[serde(default)]
     pub generation_config: Option<String>,
     /// What loading had to say (weights not used, a fresh head, …).

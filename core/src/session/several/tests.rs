@@ -39,7 +39,7 @@ fn session(run: &RunConfig) -> Session {
     let request = |name: &str, task, csv: String| PartRequest {
         name: name.into(),
         task: Some(task),
-        files: DataFiles { train: (format!("{name}.csv"), csv.into_bytes()), valid: None, test: None },
+        files: DataFiles { train: (format!("{name}.csv"), csv.into_bytes()), ..DataFiles::default() },
         read: ReadOptions::default(),
     };
     let mut session = tiny::loaded();

@@ -60,10 +60,10 @@ fn build(request: &ReadRequest<'_>, read: &ReadOptions) -> Result<(Dataset, Summ
     Ok((dataset, summary))
 }
 
-/// Whether there are conversations and nothing to write them with.
+/// Whether there is something to write with a chat template, and no template.
 fn lacks_template(error: &DataError) -> bool {
     match error {
-        DataError::NoChatTemplate => true,
+        DataError::NoChatTemplate | DataError::NoTemplateForFormat => true,
         DataError::InFile { source, .. } => lacks_template(source),
         _ => false,
     }

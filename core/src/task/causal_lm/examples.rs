@@ -9,20 +9,17 @@ use std::collections::BTreeSet;
 use super::beside::{note_on_marks, note_on_templates, notes_on_unread, wanted_column};
 use super::conversation::{Companions, ConversationNotes};
 use super::prompts::{self, JoinedBy, joined_by};
-use super::row::RowReader;
+use super::row::ExampleReader;
 use super::shape::{Columns, are_names, choose_columns};
 use super::splits::{count_repeats, share_out, split_text};
 use crate::config::{DataShape, PromptFormat, ReadOptions, RowEdits, SplitConfig, TextCleaning};
 use crate::data::{
-    BadCell, BadRow, DataError, DataFiles, FileReading, Format, ReadSummary, RowKeys, Split, Table, apply_edits,
-    clean_table, parse_keeping_nested,
+    BadRows, DataError, DataFiles, FileReading, Format, LabelMarks, ReadSummary, RowKeys, Split, Table, UsedColumn,
+    apply_edits, clean_table, in_file_of, leave_out_test, parse_keeping_nested, why_unlabeled,
 };
 use crate::task::RenderTurns;
 use crate::task::plain_texts::{PlainText, unused_cleaning, unused_edits};
 use crate::tokenizer::{Piece, Turn};
-
-/// Bad rows that are kept with their reason, over all files.
-const MAX_LISTED: usize = 1000;
 
 /// A row of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,6 +193,10 @@ pub fn build_dataset(
     let source = Source::read(&files.train.0, &files.train.1, read)?;
     let joined = source.joined_by(read.prompt_format.as_ref())?;
     let (mut like, shape) = (source.read_options(read), source.shape());
+    let asks_for_template = read.prompt_format == Some(PromptFormat::Chat) && shape != DataShape::Messages;
+    if asks_for_template && template.is_none() {
+        return Err(DataError::NoTemplateForFormat);
+    }
     like.prompt_format = joined.format;
     let format = like.prompt_format.as_ref();
     let mut summary = ReadSummary {
@@ -210,9 +211,9 @@ pub fn build_dataset(
     };
     summary.warnings.extend(unused_edits(&read.edits).filter(|_| edits.is_empty()));
     summary.warnings.extend(unused_cleaning(read).filter(|_| matches!(source, Source::Plain(_))));
-    let mut own = |file: &Option<(String, Vec<u8>)>, role: &'static str| -> Result<Option<Vec<Example>>, DataError> {
-        let Some((name, bytes)) = file else { return Ok(None) };
-        let in_file = |source| DataError::InFile { role, name: name.clone(), source: Box::new(source) };
+    let mut own = |split: Split| -> Result<Option<Vec<Example>>, DataError> {
+        let Some((name, bytes)) = files.file_of(split) else { return Ok(None) };
+        let in_file = |source| DataError::in_file(split, name, source);
         // A plain text goes with texts of any kind.
         let is_plain = shape == DataShape::Text && PlainText::is_named(name);
         let plain = ReadOptions { encoding: like.encoding, ..ReadOptions::default() };
@@ -220,15 +221,20 @@ pub fn build_dataset(
             true => Source::read(name, bytes, &plain),
             false => Source::read_like(name, bytes, &like, read.header_row),
         };
+        if split == Split::Test
+            && let Some(reason) = why_unanswered(&source, &like)
+        {
+            return leave_out_test(files, reason, &mut summary).map(|()| None).map_err(in_file);
+        }
         let source = source.map_err(in_file)?;
         if source.shape() != shape {
             let error =
                 DataError::NoShapeColumn { shape: shape.name(), role: "same parts", columns: names_of(&source) };
             return Err(in_file(error));
         }
-        take((source, edits, &read.clean_texts), role, format, template, &mut summary).map(Some).map_err(in_file)
+        take((source, edits, &read.clean_texts), split, format, template, &mut summary).map(Some).map_err(in_file)
     };
-    let (own_valid, own_test) = (own(&files.valid, "validation")?, own(&files.test, "test")?);
+    let (own_valid, own_test) = (own(Split::Valid)?, own(Split::Test)?);
     let fractions = SplitConfig {
         valid_fraction: if own_valid.is_some() { 0.0 } else { split.valid_fraction },
         test_fraction: if own_valid.is_some() || own_test.is_some() { 0.0 } else { split.test_fraction },
@@ -246,7 +252,7 @@ pub fn build_dataset(
             [train, own_valid.unwrap_or(valid), own_test.unwrap_or(test)]
         }
         source => {
-            let train = take((source, edits, &read.clean_texts), "", format, template, &mut summary)?;
+            let train = take((source, edits, &read.clean_texts), Split::Train, format, template, &mut summary)?;
             let keys = RowKeys::without_columns(&read.sharing);
             let asked = ReadSummary { moves: summary.moves.clone(), keys, ..ReadSummary::default() };
             let (splits, notes) = share_out(train, [own_valid, own_test], asked, &fractions, seed);
@@ -258,6 +264,24 @@ pub fn build_dataset(
     count_repeats(&dataset, &mut summary);
     let (prompt_format, is_prompt_format_guessed) = (like.prompt_format, joined.is_guess);
     Ok((dataset, Summary { read: summary, prompt_format, is_prompt_format_guessed }))
+}
+
+/// Why no prompt of a test file has an answer, though it has prompts as the training file does; `None` where one has, or something else is
+/// wrong with it.
+fn why_unanswered(source: &Result<Source, DataError>, like: &ReadOptions) -> Option<String> {
+    match source {
+        Ok(Source::Table(table, columns)) => {
+            let used = columns.roles().into_iter().map(|(index, role)| UsedColumn { role, index });
+            // An answer may be any number.
+            let marks = LabelMarks { has_negative: true, has_empty: false };
+            why_unlabeled(table, &used.collect::<Vec<_>>(), marks)
+        }
+        Err(error @ DataError::MissingColumn { column, columns }) => {
+            let has_prompts = like.prompt_column.as_ref().is_some_and(|prompt| columns.contains(prompt));
+            (has_prompts && like.completion_column.as_ref() == Some(column)).then(|| error.to_string())
+        }
+        _ => None,
+    }
 }
 
 fn names_of(source: &Source) -> Vec<String> {
@@ -288,10 +312,10 @@ fn summary_of(name: &str, source: &Source) -> ReadSummary {
     }
 }
 
-/// The examples of a file; notes the rows that are none.
+/// The examples of the file of a split; notes the rows that are none.
 fn take(
     (source, edits, clean_texts): (Source, &RowEdits, &BTreeSet<TextCleaning>),
-    role: &str,
+    split: Split,
     format: Option<&PromptFormat>,
     template: Option<&RenderTurns<'_>>,
     summary: &mut ReadSummary,
@@ -299,7 +323,7 @@ fn take(
     let (mut table, columns) = match source {
         Source::Plain(PlainText { text, note, .. }) => {
             summary.num_rows += 1;
-            summary.warnings.extend(note.map(|note| in_file(role, note)));
+            summary.warnings.extend(note.map(|note| in_file_of(split, note)));
             return Ok(vec![Example { row: 1, pieces: vec![Piece { text, has_loss: true }], turns: Vec::new() }]);
         }
         Source::Table(table, columns) => (table, columns),
@@ -308,74 +332,48 @@ fn take(
     if is_chat && template.is_none() {
         return Err(DataError::NoChatTemplate);
     }
-    let template = template.filter(|_| is_chat);
     let used = columns.roles().iter().map(|&(index, _)| (table.columns[index].clone(), Some(index))).collect();
-    let file = match role {
-        "validation" => Split::Valid,
-        "test" => Split::Test,
-        _ => Split::Train,
-    };
-    apply_edits(edits, file, &used, &mut table).tell(summary, role);
+    apply_edits(edits, split, &used, &mut table).tell(summary, split);
     let note = clean_table(clean_texts, columns.roles().into_iter(), &mut table);
-    summary.notes.extend(note.map(|note| in_file(role, note)));
+    summary.notes.extend(note.map(|note| in_file_of(split, note)));
     let notes = std::mem::take(&mut table.notes).into_iter();
-    summary.warnings.extend(notes.map(|note| in_file(role, note)));
-    let companions = match columns.shape() {
-        DataShape::Text => Companions::default(),
-        _ => Companions::find(&table, &columns.roles()),
-    };
-    if is_chat && role.is_empty() {
+    summary.warnings.extend(notes.map(|note| in_file_of(split, note)));
+    let (companions, wanted, unread) = find_beside(&table, columns);
+    if is_chat && split == Split::Train {
         let name = |(column, role): (usize, &str)| (table.columns[column].clone(), role.to_owned());
-        let used = companions.roles().into_iter().map(name);
-        summary.used_columns.extend(used);
+        summary.used_columns.extend(companions.roles().into_iter().map(name));
     }
-    let wanted = match columns.shape() {
-        DataShape::Text => None,
-        _ => wanted_column(&table, &columns.roles()),
-    };
-    let mut unread = notes_on_unread(&table, &columns.roles());
-    unread.extend(match columns.shape() {
-        DataShape::Text => note_on_templates(&table, &columns.roles()),
-        _ => note_on_marks(&table, &columns.roles(), wanted),
-    });
-    summary.warnings.extend(unread.into_iter().map(|note| in_file(role, note)));
-    let mut conversation_notes = ConversationNotes::default();
-    let (mut bad, mut num_bad) = (std::mem::take(&mut table.bad_rows), table.num_bad_rows);
-    let mut examples = Vec::with_capacity(table.rows.len());
-    let rows = std::mem::take(&mut table.rows);
+    summary.warnings.extend(unread.into_iter().map(|note| in_file_of(split, note)));
+    let (mut bad, rows) = (BadRows::of(&mut table), std::mem::take(&mut table.rows));
     let prompt_format = format.cloned().unwrap_or_default();
-    let reader = RowReader { names: &table.columns, columns, companions, wanted, prompt_format, template };
+    let template = template.filter(|_| is_chat);
+    let reader = ExampleReader { names: &table.columns, columns, companions, wanted, prompt_format, template };
+    let mut conversation_notes = ConversationNotes::default();
+    let mut examples = Vec::with_capacity(rows.len());
     for mut row in rows {
         match reader.read(&mut row, &mut conversation_notes) {
             Ok((pieces, turns)) => examples.push(Example { row: row.number, pieces, turns }),
-            Err(wrong) => {
-                summary.num_empty += usize::from(matches!(wrong, BadCell::Empty(_)));
-                num_bad += 1;
-                if bad.len() < MAX_LISTED {
-                    bad.push(BadRow { row: row.number, reason: wrong.into_reason() });
-                }
-            }
+            Err(wrong) => bad.note(row.number, wrong, summary),
         }
     }
-    bad.sort_by_key(|bad| bad.row);
-    summary.num_rows += examples.len() + num_bad;
-    summary.num_bad_rows += num_bad;
-    if examples.is_empty() {
-        let first = bad.into_iter().next();
-        let (row, reason) = first.map_or((0, "there are no rows".into()), |bad| (bad.row, bad.reason));
-        return Err(DataError::NothingUsable { num_rows: num_bad, row, reason });
-    }
-    let room = MAX_LISTED.saturating_sub(summary.bad_rows.len());
-    let listed = bad.into_iter().take(room).map(|bad| BadRow { row: bad.row, reason: in_file(role, bad.reason) });
-    summary.bad_rows.extend(listed);
+    bad.close(examples.len(), split, summary)?;
     let warnings = conversation_notes.warnings().into_iter();
-    summary.warnings.extend(warnings.map(|warning| in_file(role, warning)));
+    summary.warnings.extend(warnings.map(|warning| in_file_of(split, warning)));
     Ok(examples)
 }
 
-/// A sentence about the file of a role; that of the training file is empty.
-fn in_file(role: &str, sentence: String) -> String {
-    if role.is_empty() { sentence } else { format!("{role} file: {sentence}") }
+/// What stands beside the columns of the examples: the columns that are read with them, the one that says which answers are
+/// wanted, and what there is to say of the rest. Texts have none of the first two.
+fn find_beside(table: &Table, columns: Columns) -> (Companions, Option<usize>, Vec<String>) {
+    let roles = columns.roles();
+    let mut unread = notes_on_unread(table, &roles);
+    if columns.shape() == DataShape::Text {
+        unread.extend(note_on_templates(table, &roles));
+        return (Companions::default(), None, unread);
+    }
+    let wanted = wanted_column(table, &roles);
+    unread.extend(note_on_marks(table, &roles, wanted));
+    (Companions::find(table, &roles), wanted, unread)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::task::RenderTurns;
 use crate::tokenizer::{Conversation, Piece, RenderedConversation, Role, Turn};
 
 /// How the rows of a table are read.
-pub(super) struct RowReader<'a> {
+pub(super) struct ExampleReader<'a> {
     pub(super) names: &'a [String],
     pub(super) columns: Columns,
     pub(super) companions: Companions,
@@ -22,7 +22,7 @@ pub(super) struct RowReader<'a> {
     pub(super) template: Option<&'a RenderTurns<'a>>,
 }
 
-impl RowReader<'_> {
+impl ExampleReader<'_> {
     /// Pieces and turns of a row, or why it has none.
     pub(super) fn read(
         &self,

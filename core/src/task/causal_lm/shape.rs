@@ -59,6 +59,12 @@ impl ReadOptions {
             has_header: self.has_header,
             header_row: self.header_row,
             encoding: self.encoding,
+            // A first row that holds one of these names the columns.
+            text_column: self.text_column.clone(),
+            prompt_column: self.prompt_column.clone(),
+            input_column: self.input_column.clone(),
+            completion_column: self.completion_column.clone(),
+            messages_column: self.messages_column.clone(),
             ..ReadOptions::default()
         }
     }

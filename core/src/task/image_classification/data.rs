@@ -4,13 +4,14 @@ use std::any::Any;
 use std::rc::Rc;
 
 use super::SPEC;
+use super::findings::findings;
 use super::pixels::PixelStore;
 use super::read::{Dataset, ImageRow, WaitingImage, read_images};
 use super::report::report;
 use super::rows::{ImageRows, Pixels, augment, augmentation_of};
 use super::sources::Sources;
 use crate::config::{ReadOptions, RunConfig};
-use crate::data::findings::{LabelRows, sort_by_rows};
+use crate::data::findings::{Finding, LabelRows, sort_by_rows};
 use crate::data::{BadRow, DataError, ReadSummary, RowId, Split, UnlabeledRow};
 use crate::images::encode_png;
 use crate::task::by_hand::check_labels_to_train;
@@ -116,6 +117,18 @@ impl TaskData for ImageData {
 
     fn encode_part(&mut self, model: &TaskModel<'_>, _run: &RunConfig) -> Result<bool, TaskError> {
         self.pixels.advance(&self.splits, &self.sources, model.images())
+    }
+
+    fn look_part(&mut self) -> Result<bool, TaskError> {
+        self.pixels.look(&self.splits, &self.sources)
+    }
+
+    fn image_findings(&self) -> Option<Vec<Finding>> {
+        self.is_decoded().then(|| findings(self))
+    }
+
+    fn splits_are_given(&self) -> [bool; 2] {
+        self.summary.has_own_file
     }
 
     fn progress(&self) -> (usize, usize) {

@@ -2,13 +2,15 @@
 //!
 //! In: a zip of images, with a folder for each label or a table of file names and labels; some may have no label yet. `sources`
 //! holds the zips, `folders` and `table` (with `one_hot`) find the images and their labels, `read` makes rows of them; `pixels`
-//! decodes them part by part and keeps what there is room for; `near` finds images that stand twice; `data` and `report` are what
-//! the rest of Hone sees of rows that were read; `rows` are the rows of a run, with `mixup`, `measure` their figures; `predict`
-//! answers images; `recognise` knows such zips; `card` says how the model is used.
+//! decodes them part by part and keeps what there is room for; `near` finds images that stand twice, of which `findings` makes
+//! findings with their rows; `data` and `report` are what the rest of Hone sees of rows that were read; `rows` are the rows of a
+//! run, with `mixup`, `measure` their figures; `predict` answers images; `recognise` knows such zips; `card` says how the model is
+//! used.
 
 mod answers;
 mod card;
 mod data;
+mod findings;
 mod folders;
 mod measure;
 mod mixup;
@@ -37,6 +39,7 @@ pub use card::card;
 pub use data::read;
 pub use folders::is_unlabeled_folder;
 pub use near::NearPair;
+pub(super) use near::{NEAR_LEAKED, SAME_IMAGE};
 pub use predict::predictor;
 pub use read::{FOLDER, UNLABELED};
 pub use recognise::recognise;

@@ -11,6 +11,12 @@ use serde::{Deserialize, Serialize};
 use crate::data::{ReadSummary, Split, list_rows, warn_of_leaks};
 use crate::words::{list, plural};
 
+/// What a warning of one file with several labels has, and nothing else.
+pub(in crate::task) const SAME_IMAGE: &str = "the same as an earlier one but with another label";
+
+/// What a warning of images that look nearly like one of an earlier split has, and nothing else.
+pub(in crate::task) const NEAR_LEAKED: &str = "nearly the same as one of an earlier split";
+
 /// Two images look nearly the same where so many of the 64 bits of their difference hashes differ, at most.
 const MAX_DISTANCE: u32 = 4;
 
@@ -55,6 +61,16 @@ pub(super) struct Compared<'a> {
     pub(super) difference_hash: u64,
 }
 
+/// The first image of a file.
+#[derive(Debug, Clone, Copy)]
+struct First<'a> {
+    /// Its place in the list.
+    at: usize,
+    /// Its place among the images of its split.
+    place: usize,
+    image: Compared<'a>,
+}
+
 /// What is found twice, besides what a summary counts.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Repeats {
@@ -66,35 +82,48 @@ pub(super) struct Repeats {
     pub(super) pairs: Vec<NearPair>,
     /// Those of validation or test that look nearly like one of an earlier split.
     pub(super) num_near_leaks: usize,
+    /// Images of another split than the same file before them, each with that: both by their places in the list.
+    pub(super) leaks: Vec<(usize, usize)>,
+    /// In the same way the images that `num_conflicts` counts.
+    pub(super) conflicts: Vec<(usize, usize)>,
+    /// In the same way those of one split, with a label that the file had before.
+    pub(super) duplicates: Vec<(usize, usize)>,
+    /// In the same way those that `num_near` counts.
+    pub(super) near: Vec<(usize, usize)>,
 }
 
 /// Finds what stands twice among images in the order of their splits; counts the same files in the summary, and warns.
 pub(super) fn find_repeats(images: &[Compared<'_>], summary: &mut ReadSummary) -> Repeats {
     let mut repeats = Repeats::default();
-    let mut firsts: Vec<(usize, Compared<'_>)> = Vec::new();
+    let mut firsts: Vec<First<'_>> = Vec::new();
     let mut counts = [0; 3];
-    // File to the first image of it and the labels that it had (nearly always one).
-    let mut seen: HashMap<&[u8; 32], (Compared<'_>, Vec<usize>)> = HashMap::new();
+    // File to the first image of it, with its place in the list, and the labels that it had (nearly always one).
+    let mut seen: HashMap<&[u8; 32], (usize, Compared<'_>, Vec<usize>)> = HashMap::new();
     let (mut leaks, mut conflicts) = (Vec::new(), Vec::new());
-    for &image in images {
+    for (at, &image) in images.iter().enumerate() {
         let place = counts[image.split as usize];
         counts[image.split as usize] += 1;
-        let Some((first, labels)) = seen.get_mut(image.sha256) else {
-            seen.insert(image.sha256, (image, vec![image.label]));
-            firsts.push((place, image));
+        let Some((first_at, first, labels)) = seen.get_mut(image.sha256) else {
+            seen.insert(image.sha256, (at, image, vec![image.label]));
+            firsts.push(First { at, place, image });
             continue;
         };
         let pair = format!("{} is {}", image.name, first.name);
         if labels.contains(&image.label) {
             summary.num_duplicates += 1;
+            if first.split == image.split {
+                repeats.duplicates.push((at, *first_at));
+            }
         } else {
             if labels.len() < MAX_LABELS {
                 labels.push(image.label);
             }
             conflicts.push(pair.clone());
+            repeats.conflicts.push((at, *first_at));
         }
         if first.split != image.split {
             leaks.push(pair);
+            repeats.leaks.push((at, *first_at));
         }
     }
     summary.num_leaks += leaks.len();
@@ -104,7 +133,7 @@ pub(super) fn find_repeats(images: &[Compared<'_>], summary: &mut ReadSummary) -
     if !conflicts.is_empty() {
         let (images, are) = (plural(conflicts.len(), "image"), if conflicts.len() == 1 { "is" } else { "are" });
         let pairs = list_rows(&conflicts);
-        summary.warnings.push(format!("{images} {are} the same as an earlier one but with another label ({pairs})"));
+        summary.warnings.push(format!("{images} {are} {SAME_IMAGE} ({pairs})"));
     }
     repeats.num_conflicts = conflicts.len();
     find_near(&firsts, &mut repeats);
@@ -115,29 +144,30 @@ pub(super) fn find_repeats(images: &[Compared<'_>], summary: &mut ReadSummary) -
         let pairs = repeats.pairs.iter().filter(is_leak).take(MAX_NAMED);
         let names: Vec<String> = pairs.map(|pair| format!("{} and {}", pair.name, pair.other)).collect();
         let names = list(&names, repeats.num_near_leaks);
-        summary.warnings.push(format!(
-            "{images} {verb} nearly the same as one of an earlier split: figures may look better than they are ({names})"
-        ));
+        summary
+            .warnings
+            .push(format!("{images} {verb} {NEAR_LEAKED}: figures may look better than they are ({names})"));
     }
     repeats
 }
 
 /// Finds images that look nearly like an earlier one: of those the one of the earliest split, and of these the closest.
-/// Hashes are looked up by their parts, so that the time grows little faster than the number of images. Each image comes
-/// with its place in its split.
-fn find_near(images: &[(usize, Compared<'_>)], repeats: &mut Repeats) {
+/// Hashes are looked up by their parts, so that the time grows little faster than the number of images.
+fn find_near(images: &[First<'_>], repeats: &mut Repeats) {
     // The first image of each hash: others of that hash have it as their closest.
     let mut by_hash: HashMap<u64, usize> = HashMap::new();
     let mut bands: HashMap<(usize, u64), Vec<usize>> = HashMap::new();
     let (mut leaks, mut others) = (Vec::new(), Vec::new());
-    for (index, (place, image)) in images.iter().enumerate() {
+    for (index, First { at, place, image }) in images.iter().enumerate() {
         let hash = image.difference_hash;
         let same = by_hash.get(&hash).copied();
         let alike = (0..NUM_BANDS).filter_map(|band| bands.get(&(band, part_of(hash, band)))).flatten().copied();
-        let distance = |other: usize| (images[other].1.difference_hash ^ hash).count_ones();
+        let distance = |other: usize| (images[other].image.difference_hash ^ hash).count_ones();
         let near = same.into_iter().chain(alike).filter(|&other| distance(other) <= MAX_DISTANCE);
-        if let Some(other) = near.min_by_key(|&other| (images[other].1.split as usize, distance(other), other)) {
-            let ((other_place, earlier), distance) = (images[other], distance(other));
+        if let Some(other) = near.min_by_key(|&other| (images[other].image.split as usize, distance(other), other)) {
+            let (First { at: other_at, place: other_place, image: earlier }, distance) =
+                (images[other], distance(other));
+            repeats.near.push((*at, other_at));
             repeats.num_near += 1;
             repeats.num_near_leaks += usize::from(earlier.split != image.split);
             let pairs = if earlier.split == image.split { &mut others } else { &mut leaks };
@@ -207,6 +237,7 @@ mod tests {
             "1 validation or test row is also in the training rows: figures will look better than they are (e is b)";
         let conflicts = "1 image is the same as an earlier one but with another label (d is a)";
         assert_eq!(summary.warnings, [leaks, conflicts]);
+        assert_eq!((found.leaks, found.conflicts, found.duplicates), (vec![(4, 1)], vec![(3, 0)], vec![(2, 0)]));
     }
 
     #[test]
@@ -228,6 +259,7 @@ mod tests {
         };
         let pairs =
             [pair(("d", test, 0), ("c", 2), 1), pair(("e", test, 1), ("b", 1), 0), pair(("c", train, 2), ("a", 0), 3)];
+        assert_eq!(found.near, [(2, 0), (3, 2), (4, 1)]);
         assert_eq!((found.num_near, found.num_near_leaks, found.pairs), (3, 2, pairs.to_vec()));
         let said = "2 validation or test images look nearly the same as one of an earlier split: figures may look better \
                     than they are (d and c, e and b)";

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::read::ImageRow;
 use super::sources::Sources;
-use crate::images::{ImageProcessor, Picture, difference_hash};
+use crate::images::{ImageProcessor, Picture, decode, difference_hash};
 use crate::task::encoding::PART_BYTES;
 use crate::task::{EncodedSplits, TaskError};
 
@@ -123,6 +123,17 @@ impl PixelStore {
         Ok(is_left)
     }
 
+    /// Decodes the next images before there is a model, for what they are compared by, and keeps no pixels; `false` once nothing is
+    /// left. Where a processor makes images, these are as good.
+    pub(super) fn look(&mut self, splits: &[Vec<ImageRow>; 3], sources: &Sources) -> Result<bool, TaskError> {
+        if self.processor.is_some() {
+            return Ok(false);
+        }
+        self.images.advance(splits.each_ref().map(Vec::len), |split, index| {
+            Ok((look_at(&splits[split][index], sources), PART_BYTES / PART))
+        })
+    }
+
     /// Images that are made.
     pub(super) fn progress(&self) -> usize {
         self.images.progress()
@@ -130,7 +141,7 @@ impl PixelStore {
 
     /// Whether all images of splits of these sizes are made.
     pub(super) fn is_done(&self, sizes: [usize; 3]) -> bool {
-        self.processor.is_some() && self.images.is_done(sizes)
+        self.images.is_done(sizes)
     }
 
     /// The images of a split as far as they are made, in the order of its rows.
@@ -191,6 +202,13 @@ fn process(
     processor.check_size(picture.width, picture.height).map_err(|error| error.to_string())?;
     let difference_hash = difference_hash(&picture);
     Ok(Processed { sha256, difference_hash, picture: Some(Rc::new(processor.process(&picture))) })
+}
+
+fn look_at(row: &ImageRow, sources: &Sources) -> MaybeImage {
+    let bytes = sources.bytes(row.file, row.entry).map_err(|error| error.to_string())?;
+    let picture = decode(&bytes).map_err(|error| error.to_string())?;
+    let sha256: [u8; 32] = Sha256::digest(&bytes).into();
+    Ok(Processed { sha256, difference_hash: difference_hash(&picture), picture: None })
 }
 
 impl Debug for PixelStore {

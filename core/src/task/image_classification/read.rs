@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::folders::{Contents, ListedImage, Unlisted};
-use super::sources::{ROLES, Sources, in_file};
+use super::sources::{Sources, in_file};
 use super::table::{TableLayout, read_tables};
 use crate::data::{
     BadRow, DataError, EditOutcome, Merges, Move, NO_VALIDATION_ROWS, ReadRows, ReadSummary, RowKeys, SourceRow, Split,
-    advise_on_classes, share_out, sorted_labels,
+    advise_on_classes, in_file_of, share_out, sorted_labels,
 };
 use crate::images::{ImageHeader, read_header};
 use crate::task::by_hand::{nothing_labeled, number_names, say_unlabeled, set_aside};
@@ -148,7 +148,8 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
     for (file, rows) in [(1, &mut valid), (2, &mut test)] {
         let mut merges = Merges::new(read);
         merge_labels(rows.as_deref_mut().unwrap_or_default(), &mut merges);
-        summary.warnings.extend(merges.merged().into_iter().map(|note| format!("{} images: {note}", ROLES[file])));
+        let split = Split::ALL[file].words();
+        summary.warnings.extend(merges.merged().into_iter().map(|note| format!("{split} images: {note}")));
     }
     let found: Vec<&str> = train.iter().map(|row| row.value.label.as_str()).collect();
     let column = label_column(&summary).to_owned();
@@ -156,11 +157,11 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
     let known: Vec<String> = known_labels.iter().chain(&given).cloned().collect();
     let labels = sorted_labels(&found, &column, &known)?;
     // Rows of which none is held back may be there to be measured only, and then one label will do.
-    let is_for_training = holds_back(request) || has_own_file.contains(&true);
-    if is_for_training {
+    let holds_rows_back = splits_rows_off(request) || has_own_file.contains(&true);
+    if holds_rows_back {
         summary.warnings.extend(merges.unused());
     }
-    if is_for_training
+    if holds_rows_back
         && !can_be_labeled
         && let [label] = labels.as_slice()
     {
@@ -183,7 +184,7 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
     }
     let splits = splits.map(|rows| rows.into_iter().map(|row| row.value).collect::<Vec<ImageRow>>());
     // Few images of labels that the model knows are images to measure.
-    if is_for_training || !labels.iter().all(|label| known_labels.contains(label)) {
+    if holds_rows_back || !labels.iter().all(|label| known_labels.contains(label)) {
         let (trained, all) = (count_labels(&splits[..1], labels.len()), count_labels(&splits, labels.len()));
         summary.advice = advise_on_classes(&labels, &trained, &all, is_split);
     }
@@ -193,8 +194,8 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
     Ok((Dataset { labels, splits, waiting, sources: Rc::new(sources) }, summary))
 }
 
-/// Whether rows are kept aside for validation or test.
-fn holds_back(request: &ReadRequest<'_>) -> bool {
+/// Whether the settings ask for rows to be split off for validation or test.
+fn splits_rows_off(request: &ReadRequest<'_>) -> bool {
     let split = &request.run.split;
     split.valid_fraction > 0.0 || split.test_fraction > 0.0
 }
@@ -311,7 +312,7 @@ impl ZipReader<'_> {
         });
         outcome.misfits.extend(edited.keys());
         outcome.misfits.sort_unstable();
-        outcome.tell(&mut self.summary, if file == 0 { "" } else { ROLES[file] });
+        outcome.tell(&mut self.summary, Split::ALL[file]);
     }
 
     /// The images of validation or test: of the person's own file, else those of a folder of the training zip.
@@ -320,7 +321,7 @@ impl ZipReader<'_> {
             return Ok(Some(in_folder).filter(|rows| !rows.is_empty()));
         };
         if !in_folder.is_empty() {
-            let (images, role) = (plural(in_folder.len(), "image"), ROLES[file]);
+            let (images, role) = (plural(in_folder.len(), "image"), Split::ALL[file].words());
             let note =
                 format!("left out: {images} in the {role} folder of the training file, for {name:?} is there for that");
             self.summary.warnings.push(note);
@@ -404,18 +405,18 @@ impl ZipReader<'_> {
             let (row, reason) = first.map_or((0, "there are no rows".into()), |bad| (bad.row, bad.reason));
             return Err(DataError::NothingUsable { num_rows: num_bad, row, reason });
         }
-        let with_role = |text: String| if file == 0 { text } else { format!("{} file: {text}", ROLES[file]) };
+        let named = |text: String| in_file_of(Split::ALL[file], text);
         let room = MAX_LISTED.saturating_sub(self.summary.bad_rows.len());
-        let listed = bad.into_iter().take(room).map(|bad| BadRow { row: bad.row, reason: with_role(bad.reason) });
+        let listed = bad.into_iter().take(room).map(|bad| BadRow { row: bad.row, reason: named(bad.reason) });
         self.summary.bad_rows.extend(listed);
-        self.summary.warnings.extend(notes.into_iter().map(with_role));
+        self.summary.warnings.extend(notes.into_iter().map(named));
         Ok(splits)
     }
 
     /// Whether images that lie in one folder may be there to be labeled: some are kept aside, and no others have labels.
     fn may_be_unlabeled(&self) -> bool {
         let ReadRequest { files, purpose, .. } = self.request;
-        *purpose == Purpose::Train && holds_back(self.request) && files.valid.is_none() && files.test.is_none()
+        *purpose == Purpose::Train && splits_rows_off(self.request) && files.valid.is_none() && files.test.is_none()
     }
 
     fn set_layout(&mut self, layout: TableLayout) {

@@ -28,7 +28,7 @@ pub(super) fn report(data: &ImageData, model: Option<&TaskModel<'_>>, run: &RunC
     summary.bad_rows.extend(undecodable);
     let usable = [0, 1, 2].map(|split| data.usable(split));
     let rows = [0, 1, 2].map(|split| usable[split].iter().map(|&at| &data.splits[split][at]).collect::<Vec<_>>());
-    let Repeats { num_conflicts, num_near, pairs, num_near_leaks } = repeats_of(data, &usable, &mut summary);
+    let Repeats { num_conflicts, num_near, pairs, num_near_leaks, .. } = repeats_of(data, &usable, &mut summary);
 
     let mut counts = vec![0; data.labels.len()];
     rows.iter().flatten().for_each(|row| counts[row.label] += 1);
@@ -57,7 +57,7 @@ pub(super) fn report(data: &ImageData, model: Option<&TaskModel<'_>>, run: &RunC
 }
 
 /// What stands twice, once all images are decoded.
-fn repeats_of(data: &ImageData, usable: &[Vec<usize>; 3], summary: &mut ReadSummary) -> Repeats {
+pub(super) fn repeats_of(data: &ImageData, usable: &[Vec<usize>; 3], summary: &mut ReadSummary) -> Repeats {
     if !data.is_decoded() {
         return Repeats::default();
     }

@@ -2,11 +2,8 @@
 
 use std::rc::Rc;
 
-use crate::data::{DataError, DataFiles};
+use crate::data::{DataError, DataFiles, Split};
 use crate::images::{Archive, EntryError};
-
-/// What the three files are called before a reason; the first is the one to train on.
-pub(super) const ROLES: [&str; 3] = ["training", "validation", "test"];
 
 /// Bytes of one of the three files.
 #[derive(Debug, Clone)]
@@ -74,7 +71,7 @@ impl Sources {
 
 /// An error in one of the person's own files.
 pub(super) fn in_file(file: usize, name: &str, source: DataError) -> DataError {
-    DataError::InFile { role: ROLES[file], name: name.to_owned(), source: Box::new(source) }
+    DataError::InFile { role: Split::ALL[file].words(), name: name.to_owned(), source: Box::new(source) }
 }
 
 #[cfg(test)]
@@ -87,8 +84,8 @@ mod tests {
         let zip = |path: &str| pack_zip(&[(path.to_owned(), path.as_bytes().to_vec())]);
         let files = DataFiles {
             train: ("a.zip".into(), zip("a/1.png")),
-            valid: None,
             test: Some(("b.zip".into(), zip("b/2.png"))),
+            ..DataFiles::default()
         };
         let sources = Sources::open(&Rc::new(files.clone())).expect("two zips");
         assert!(sources.archive(1).is_none());

@@ -5,6 +5,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use tokenizers::NormalizedString;
+
 use super::folders::{
     Contents, ListedImage, ZipFile, common_folder, has_splits, name_files, number_on, plain_path, quoted, split_of,
 };
@@ -12,7 +14,7 @@ use super::one_hot::{JOINED, join_one_hot};
 use crate::config::ReadOptions;
 use crate::data::{
     BadCell, BadRow, DataError, FileReading, Format, Row, Table, UsedColumn, choose_columns, find_column, name_rank,
-    parse, take_filled,
+    note_on_parts, parse, take_filled,
 };
 use crate::images::{Archive, is_image_name};
 use crate::words::plural;
@@ -36,6 +38,10 @@ const IMAGE_NAMES: &[&str] = &[
 
 /// Rows that are looked at for file names where no column is called so.
 const SAMPLE: usize = 100;
+
+/// What to do where a column says of which part of the data each image is.
+const PARTS_REMEDY: &str = "put the images of each part into a folder of its own (train, validation, test) and write these paths, or \
+                            give each part as a file of its own";
 
 /// What a table said.
 #[derive(Debug)]
@@ -91,7 +97,9 @@ pub(super) fn read_tables<B: AsRef<[u8]> + Clone>(
         return match asked {
             Some(setting) if !may_have_folders => Err(DataError::NoTable { setting }),
             Some(setting) => {
-                notes.push(format!("the zip holds no table: labels are the folders, and {setting} has no effect"));
+                notes.push(format!(
+                    "there is no table beside the images: labels are the folders, and {setting} has no effect"
+                ));
                 Ok(None)
             }
             None => Ok(None),
@@ -142,6 +150,8 @@ struct TableReader<'c> {
     by_name: HashMap<&'c str, Option<usize>>,
     /// By name without folders and ending.
     by_stem: HashMap<&'c str, Option<usize>>,
+    /// By path, and by name without folders, both composed (NFC): a Mac writes é as two letters. Names of plain letters are left out.
+    composed: [HashMap<String, Option<usize>>; 2],
     is_named: Vec<bool>,
     /// Rows whose images were found by less than their path.
     num_by_name: usize,
@@ -155,6 +165,7 @@ impl<'c> TableReader<'c> {
             by_path: HashMap::new(),
             by_name: HashMap::new(),
             by_stem: HashMap::new(),
+            composed: [HashMap::new(), HashMap::new()],
             is_named: vec![false; images.len()],
             num_by_name: 0,
         };
@@ -164,6 +175,11 @@ impl<'c> TableReader<'c> {
             for (map, key) in [(&mut reader.by_name, name), (&mut reader.by_stem, stem_of(name))] {
                 map.entry(key).and_modify(|found| *found = None).or_insert(Some(index));
             }
+            for (map, key) in reader.composed.iter_mut().zip([image.path.as_str(), name]) {
+                if !key.is_ascii() {
+                    map.entry(composed(key)).and_modify(|found| *found = None).or_insert(Some(index));
+                }
+            }
         }
         reader
     }
@@ -171,20 +187,23 @@ impl<'c> TableReader<'c> {
     /// The image that a cell means in a table of this folder, or the reason why there is none.
     fn find(&mut self, folder: &str, cell: &str) -> Result<usize, String> {
         let path = plain_path(cell.trim());
-        let exact = [format!("{folder}{path}"), path.clone()]
-            .into_iter()
-            .find_map(|path| self.by_path.get(path.as_str()).copied());
-        if let Some(index) = exact {
+        let paths = [format!("{folder}{path}"), path.clone()];
+        let exact = paths.iter().find_map(|path| self.by_path.get(path.as_str()).copied());
+        let [composed_paths, composed_names] = &self.composed;
+        let found =
+            exact.or_else(|| paths.iter().find_map(|path| composed_paths.get(&composed(path)).copied().flatten()));
+        if let Some(index) = found {
             return Ok(index);
         }
         let name = base_name(&path);
-        match self.by_name.get(name).or_else(|| self.by_stem.get(name)) {
+        let by_name = self.by_name.get(name).or_else(|| self.by_stem.get(name));
+        match by_name.or_else(|| composed_names.get(&composed(name))) {
             Some(Some(index)) => {
                 self.num_by_name += 1;
                 Ok(*index)
             }
             Some(None) => Err(format!("{cell:?} is the name of several images: write their paths")),
-            None => Err(format!("{cell:?} is not in the zip")),
+            None => Err(format!("{cell:?} is not among the images")),
         }
     }
 
@@ -198,6 +217,7 @@ impl<'c> TableReader<'c> {
         let (mut images, mut bad, mut num_bad_rows, mut num_empty) = (Vec::new(), Vec::new(), 0, 0);
         let mut notes = Vec::new();
         let mut layout: Option<TableLayout> = None;
+        let mut of_parts: Option<String> = None;
         let mut last_row = 0;
         for &ZipFile { entry, path } in tables {
             let in_table = |source| DataError::InFile { role: "table", name: path.clone(), source: Box::new(source) };
@@ -215,6 +235,8 @@ impl<'c> TableReader<'c> {
             }
             let used = self.choose(&table, &read, known_labels).map_err(in_table)?;
             let folder = folder_of(path);
+            let is_used = |index: usize| used.iter().any(|used: &UsedColumn| used.index == index);
+            of_parts = of_parts.or_else(|| note_on_parts(&table, is_used, PARTS_REMEDY));
             layout.get_or_insert_with(|| TableLayout::of(&table, used));
             last_row = number_on(&mut table, last_row);
             for mut row in std::mem::take(&mut table.rows) {
@@ -237,6 +259,9 @@ impl<'c> TableReader<'c> {
         bad.sort_by_key(|bad| bad.row);
         notes.extend(self.warn(&layout.image_column));
         self.find_splits(&mut images);
+        if images.iter().all(|image| image.split == 0) {
+            notes.extend(of_parts);
+        }
         Ok(TableRows { images, bad_rows: bad, num_bad_rows, num_empty, notes, layout })
     }
 
@@ -313,7 +338,7 @@ impl<'c> TableReader<'c> {
         if self.num_by_name > 0 {
             let rows = plural(self.num_by_name, "row");
             notes.push(format!(
-                "the images of {rows} were found by their names alone: column {image_column:?} holds other paths than the zip"
+                "the images of {rows} were found by their names alone: column {image_column:?} holds other paths than theirs"
             ));
         }
         notes
@@ -374,6 +399,13 @@ fn guess_image(table: &Table) -> Option<usize> {
 /// The folder of a path, with its last `/`; empty where it lies in none.
 fn folder_of(path: &str) -> &str {
     path.rfind('/').map_or("", |slash| &path[..=slash])
+}
+
+/// A text with each letter and its accents as one character, where there is such a one.
+fn composed(text: &str) -> String {
+    let mut normalized = NormalizedString::from(text);
+    normalized.nfc();
+    normalized.get().to_owned()
 }
 
 /// A path without its folders.

@@ -2,8 +2,8 @@
 
 use crate::config::{ReadOptions, SplitConfig};
 use crate::data::{
-    BadCell, BadRow, DataError, DataFiles, ReadRows, ReadSummary, Row, RowFormat, RowReader, SourceRow, Table,
-    UsedColumn, choose_text_columns, count_repeats, parse, read_rows, share_out, take_filled,
+    BadCell, BadRow, DataError, DataFiles, ReadRows, ReadSummary, Row, RowFormat, RowReader, SourceRow, Split, Table,
+    UsedColumn, choose_text_columns, count_repeats, in_file_of, parse, read_rows, share_out, take_filled,
 };
 use crate::task::ReadRequest;
 use crate::task::plain_texts::{PlainText, share_out_text, unused_cleaning, unused_edits};
@@ -48,13 +48,13 @@ fn read_table(request: &ReadRequest<'_>) -> Result<([Texts; 3], ReadSummary), Da
     let mut read_row = take_text;
     let mut format = RowFormat { parse: &parse, choose: &choose, read_row: &mut read_row };
     let (mut reader, train) = RowReader::begin(files, request.read, &mut format)?;
-    let mut own = |role: &'static str, file: &Option<(String, Vec<u8>)>| match file {
+    let mut own = |split: Split| match files.file_of(split) {
         Some((name, bytes)) if PlainText::is_named(name) => {
-            own_text(role, name, bytes, request.read, &mut reader.summary).map(Some)
+            own_text(split, name, bytes, request.read, &mut reader.summary).map(Some)
         }
-        _ => reader.own_file(role, &mut format),
+        _ => reader.own_file(split, &mut format),
     };
-    let (valid, test) = (own("validation", &files.valid)?, own("test", &files.test)?);
+    let (valid, test) = (own(Split::Valid)?, own(Split::Test)?);
     let classes = vec![0; train.len()];
     Ok(share_out(ReadRows { train, valid, test, summary: reader.summary }, &classes, &run.split, run.seed))
 }
@@ -69,12 +69,12 @@ fn read_plain(request: &ReadRequest<'_>) -> Result<([Texts; 3], ReadSummary), Da
         warnings: plain.note.into_iter().chain(unused_edits(&read.edits)).chain(unused_cleaning(read)).collect(),
         ..ReadSummary::default()
     };
-    let mut own = |role: &'static str, file: &Option<(String, Vec<u8>)>| match file {
+    let mut own = |split: Split| match files.file_of(split) {
         None => Ok(None),
-        Some((name, bytes)) if PlainText::is_named(name) => own_text(role, name, bytes, read, &mut summary).map(Some),
-        Some(file) => own_table(role, file, read, &mut summary).map(Some),
+        Some((name, bytes)) if PlainText::is_named(name) => own_text(split, name, bytes, read, &mut summary).map(Some),
+        Some(file) => own_table(split, file, read, &mut summary).map(Some),
     };
-    let (own_valid, own_test) = (own("validation", &files.valid)?, own("test", &files.test)?);
+    let (own_valid, own_test) = (own(Split::Valid)?, own(Split::Test)?);
     let fractions = SplitConfig {
         valid_fraction: if own_valid.is_some() { 0.0 } else { split.valid_fraction },
         test_fraction: if own_valid.is_some() || own_test.is_some() { 0.0 } else { split.test_fraction },
@@ -86,41 +86,39 @@ fn read_plain(request: &ReadRequest<'_>) -> Result<([Texts; 3], ReadSummary), Da
     Ok(([train, own_valid.unwrap_or(valid), own_test.unwrap_or(test)], summary))
 }
 
-/// A person's own plain text of a role.
+/// A person's own plain text for a split.
 fn own_text(
-    role: &'static str,
+    split: Split,
     name: &str,
     bytes: &[u8],
     read: &ReadOptions,
     summary: &mut ReadSummary,
 ) -> Result<Texts, DataError> {
-    let in_file = |source| DataError::InFile { role, name: name.to_owned(), source: Box::new(source) };
-    let plain = PlainText::read(bytes, read.encoding).map_err(in_file)?;
+    let plain = PlainText::read(bytes, read.encoding).map_err(|source| DataError::in_file(split, name, source))?;
     summary.num_rows += 1;
-    summary.warnings.extend(plain.note.map(|note| format!("{role} file: {note}")));
+    summary.warnings.extend(plain.note.map(|note| in_file_of(split, note)));
     Ok(vec![SourceRow { row: 1, value: plain.text }])
 }
 
-/// A person's own table of a role, beside a plain text to train on: its columns are its own.
+/// A person's own table for a split, beside a plain text to train on: its columns are its own.
 fn own_table(
-    role: &'static str,
+    split: Split,
     (name, bytes): &(String, Vec<u8>),
     read: &ReadOptions,
     summary: &mut ReadSummary,
 ) -> Result<Texts, DataError> {
-    let in_file = |source| DataError::InFile { role, name: name.clone(), source: Box::new(source) };
     let files = DataFiles { train: (name.clone(), bytes.clone()), ..DataFiles::default() };
     let options = ReadOptions { encoding: read.encoding, ..ReadOptions::default() };
     let mut read_row = take_text;
     let mut format = RowFormat { parse: &parse, choose: &choose, read_row: &mut read_row };
-    let found = read_rows(&files, &options, &mut format).map_err(in_file)?;
-    let with_role = |sentence: String| format!("{role} file: {sentence}");
+    let found = read_rows(&files, &options, &mut format).map_err(|source| DataError::in_file(split, name, source))?;
+    let in_file = |sentence: String| in_file_of(split, sentence);
     summary.num_rows += found.summary.num_rows;
     summary.num_empty += found.summary.num_empty;
     summary.num_bad_rows += found.summary.num_bad_rows;
     let bad = found.summary.bad_rows.into_iter();
-    summary.bad_rows.extend(bad.map(|bad| BadRow { row: bad.row, reason: with_role(bad.reason) }));
-    summary.warnings.extend(found.summary.warnings.into_iter().map(with_role));
+    summary.bad_rows.extend(bad.map(|bad| BadRow { row: bad.row, reason: in_file(bad.reason) }));
+    summary.warnings.extend(found.summary.warnings.into_iter().map(in_file));
     Ok(found.train)
 }
 
@@ -170,7 +168,12 @@ mod tests {
     #[test]
     fn texts_and_tables_go_together() {
         let table = file("v.jsonl", "{\"text\": \"some words\"}\n{\"text\": \"\"}\n{\"text\": \"other words\"}\n");
-        let files = DataFiles { train: file("a.txt", "a\nb\n"), valid: Some(table), test: Some(file("t.md", "c\n")) };
+        let files = DataFiles {
+            train: file("a.txt", "a\nb\n"),
+            valid: Some(table),
+            test: Some(file("t.md", "c\n")),
+            ..DataFiles::default()
+        };
         let (splits, summary) = texts(&files, &ReadOptions::default()).expect("all can be read");
         assert_eq!(splits.each_ref().map(Vec::len), [1, 2, 1]);
         assert_eq!(splits[0][0], "a\nb\n", "nothing is split off");

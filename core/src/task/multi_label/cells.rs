@@ -11,12 +11,22 @@ const MAX_ID_LENGTH: usize = 2;
 /// How cells begin that hold a list, or an object with a yes or no for each label.
 const BRACKETS: [char; 2] = ['[', '{'];
 
+/// Sets and tuples of Python with nothing in them.
+const EMPTY: [&str; 3] = ["set()", "frozenset()", "()"];
+
 /// What some programs make of the quotes around labels.
 const CURLY_QUOTES: [(char, char); 2] = [('‘', '’'), ('“', '”')];
 
 /// Whether a cell says by itself where its labels begin and end.
 pub(super) fn is_bracketed(cell: &str) -> bool {
-    cell.trim_start().starts_with(BRACKETS) || inside_tuple(cell.trim()).is_some()
+    let cell = without_name(cell.trim());
+    cell.starts_with(BRACKETS) || inside_tuple(cell).is_some() || EMPTY.contains(&cell)
+}
+
+/// The set in `frozenset({'a', 'b'})`, as Python prints one that can't be changed; any other cell as it is.
+fn without_name(cell: &str) -> &str {
+    let inside = cell.strip_prefix("frozenset(").and_then(|cell| cell.strip_suffix(')'));
+    inside.filter(|inside| inside.starts_with('{')).unwrap_or(cell)
 }
 
 /// What stands in `('a', 'b')`, as Python prints a tuple. Brackets without quotes are letters of a label.
@@ -64,8 +74,9 @@ pub(super) fn hold_ids<'c>(cells: impl Iterator<Item = &'c str>) -> bool {
 /// (Label Studio), of a Python set or tuple, or of a text with a separator. `None` where it is broken, or holds something else than
 /// labels.
 pub(super) fn parse_labels(cell: &str, separator: Option<char>) -> Option<Vec<String>> {
-    let cell = cell.trim();
+    let cell = without_name(cell.trim());
     let mut labels = match (inside_tuple(cell), separator) {
+        _ if EMPTY.contains(&cell) => Vec::new(),
         _ if cell.starts_with('[') => parse_list(cell)?,
         _ if cell.starts_with('{') => parse_object(cell)?,
         (Some(inside), _) => parse_items(inside)?,
@@ -222,6 +233,11 @@ mod tests {
         assert_eq!(labels("('a', 'b, c')", Some(',')), ["a", "b, c"], "a tuple");
         assert_eq!(labels("('a',)", None), ["a"]);
         assert_eq!(labels("(a, b)", None), ["(a, b)"]);
+        for empty in ["set()", "frozenset()", "()", "{}"] {
+            assert_eq!(labels(empty, Some(',')), [""; 0], "{empty}");
+            assert!(is_bracketed(empty), "{empty}");
+        }
+        assert_eq!(labels("frozenset({'a', 'b'})", None), ["a", "b"]);
         assert_eq!(labels("[‘a b’, ‘c’]", None), ["a b", "c"], "quotes that a program made curly");
         assert_eq!(labels(r#"{"choices": ["a", "b"]}"#, None), ["a", "b"], "of Label Studio");
         let broken = [r#"{"a": "x"}"#, r#"{"a": 2}"#, r#"{"a": null}"#, "{'a': 1}", "{'a'"];

@@ -22,6 +22,7 @@ pub(super) const LABEL_NAMES: &[&str] = &[
     "class",
     "emotions",
     "keywords",
+    "cats",
 ];
 
 /// Columns of 0 and 1 that are no labels.

@@ -10,13 +10,14 @@ use super::draw::FileLabels;
 use super::layout::LabelLayout;
 use crate::config::ReadOptions;
 use crate::data::{
-    BadCell, DataError, Merges, NO_VALIDATION_ROWS, ReadRows, ReadSummary, Row, RowFormat, RowReader, SourceRow, Table,
-    UsedColumn, count_repeats, parse_keeping_nested, share_out, similar_labels, sorted_labels, take_filled,
+    BadCell, DataError, Merges, NO_VALIDATION_ROWS, ReadRows, ReadSummary, Row, RowFormat, RowReader, SourceRow, Split,
+    Table, UsedColumn, count_repeats, in_file_of, parse_keeping_nested, share_out, similar_labels, sorted_labels,
+    take_filled,
 };
 use crate::task::by_hand::{nothing_labeled, say_unlabeled, set_aside};
 use crate::task::texts::{LabeledText, take_texts};
 use crate::task::{Purpose, ReadRequest, TaskInput};
-use crate::words::list;
+use crate::words::{list, quote_short};
 
 /// Rows of the preview.
 const PREVIEW: usize = 5;
@@ -65,94 +66,27 @@ pub(super) type IdRow = (TaskInput, Vec<usize>);
 /// # Errors
 /// When a file as a whole can't be used: see [`DataError`].
 pub fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSummary), DataError> {
-    let (read, known) = (request.read, request.known_labels);
-    let (separator, vector, has_marks) = (Cell::new(None), Cell::new(None), Cell::new(false));
-    let choose = |table: &Table, read: &ReadOptions| -> Result<Vec<UsedColumn>, DataError> {
-        let used = choose(table, read, known)?;
-        let list = used.iter().find(|used| used.role == LABELS);
-        let cells = |list: &UsedColumn| find_separator(table.rows.iter().map(|row| row.cells[list.index].as_str()));
-        separator.set(list.and_then(|list| read.label_separator.or_else(|| cells(list))));
-        vector
-            .set(list.and_then(|list| find_vector(table.rows.iter().map(|row| row.cells[list.index].as_str()), known)));
-        has_marks.set(have_marks_alone(table, &used));
-        Ok(used)
-    };
-    let mut take_row = |row: &mut Row, used: &[UsedColumn], columns: &[String]| {
-        let form = CellForm { separator: separator.get(), vector: vector.get(), has_marks: has_marks.get(), known };
-        take_row(row, used, columns, &form)
-    };
-    let mut format = RowFormat { parse: &parse_keeping_nested, choose: &choose, read_row: &mut take_row };
-    let (mut reader, mut rows) = RowReader::begin(request.files, read, &mut format)?;
-    let columns = columns_of_role(&reader.summary, LABEL);
-    let label_column = columns_of_role(&reader.summary, LABELS).into_iter().next().unwrap_or_default();
-    if let (Some(separator), false) = (read.label_separator, columns.is_empty()) {
-        let note = format!("label_separator {separator:?} has no effect: each label has a column of its own");
-        reader.summary.warnings.push(note);
-    }
-    let by_place: Option<Vec<String>> =
-        vector.get().map(|length| (0..length).map(|id| name_of(id, length, known)).collect());
-    reader.summary.warnings.extend(by_place.as_ref().map(|names| describe_places(&label_column, names)));
-    let places = by_place.clone().unwrap_or_default();
-    reader.summary.warnings.extend(has_marks.get().then(|| describe_marks(&columns)));
-    let layout = layout_of(&columns, &places, separator.get(), has_marks.get());
-    let label_columns = if columns.is_empty() { vec![label_column.clone()] } else { columns.clone() };
-    let in_file = FileLabels::of(read, &label_columns, &layout, &rows);
-    let mut merges = Merges::new(read);
-    merge_labels(&mut rows, &mut merges);
-    reader.summary.warnings.extend(merges.merged());
-    let is_for_training = request.purpose == Purpose::Train;
-    // Rows that wait for their labels are read, so that they can get them; whoever trains on them refuses them.
-    let can_be_labeled = is_for_training && reader.summary.num_unlabeled > 0;
-    if rows.is_empty() && (!can_be_labeled || request.files.valid.is_some() || request.files.test.is_some()) {
-        return Err(nothing_labeled(&reader.summary));
-    }
-    if is_for_training {
-        reader.summary.warnings.extend(merges.unused());
-    }
-    let found: Vec<&str> = rows.iter().flat_map(|row| &row.value.labels).map(String::as_str).collect();
-    // What a person gave as labels are some, though hardly a row has each yet.
-    let known_or_given: Vec<String> = known.iter().chain(in_file.given()).cloned().collect();
-    let own = match &by_place {
-        Some(names) => names.clone(),
-        None if columns.is_empty() => sorted_labels(&found, &label_column, &known_or_given)?,
-        None => columns.clone(),
-    };
-    // A model's numbering is kept where it knows all labels.
-    let is_known = !known.is_empty() && own.iter().all(|label| known.contains(label));
-    let labels = if is_known { known.to_vec() } else { own };
-    if labels.is_empty() && !can_be_labeled {
-        return Err(DataError::NoLabels { column: label_column, num_rows: rows.len() });
-    }
-    if !is_known && request.purpose == Purpose::Measure {
-        return Err(find_unknown(&rows, &labels, known, label_column));
-    }
-    if request.purpose == Purpose::Measure && !columns.is_empty() {
-        reader.summary.warnings.extend(warn_of_missing(known, &columns));
-    }
-    let preview = rows.iter().take(PREVIEW).map(preview_row).collect();
+    let (read, known, split) = (request.read, request.known_labels, &request.run.split);
+    let mut training = read_training_file(request)?;
+    // Before labels are merged: rows are drawn by what stands in the file.
+    let in_file = training.labels_in_file(read);
+    training.merge(request)?;
+    let labels = training.name_labels(request, in_file.given())?;
+    let preview = training.rows.iter().take(PREVIEW).map(preview_row).collect();
+    let valid = training.read_own(Split::Valid, request, &labels)?;
+    let test = training.read_own(Split::Test, request, &labels)?;
+    let TrainingFile { reader, rows, form, columns, label_column, by_place } = training;
+    let train = label_rows(rows, &labels, &label_column)?;
 
-    let ids: HashMap<&str, usize> = labels.iter().enumerate().map(|(id, label)| (label.as_str(), id)).collect();
-    let mut read_own = |role: &'static str| -> Result<Option<Vec<SourceRow<IdRow>>>, DataError> {
-        let Some(mut rows) = reader.own_file(role, &mut format)? else { return Ok(None) };
-        let mut merges = Merges::new(read);
-        merge_labels(&mut rows, &mut merges);
-        reader.summary.warnings.extend(merges.merged().into_iter().map(|note| format!("{role} file: {note}")));
-        let labeled = label_rows(rows, &ids, &labels, &label_column);
-        labeled.map(Some).map_err(|source| reader.in_own_file(role, source))
-    };
-    let valid = read_own("validation")?;
-    let test = read_own("test")?;
-    let train = label_rows(rows, &ids, &labels, &label_column)?;
-
-    let split = &request.run.split;
     let has_own_file = [valid.is_some(), test.is_some()];
     let is_by_hand = |row: usize| in_file.is_by_hand(row);
-    let (train, by_hand) = set_aside(train, is_by_hand, (read, &label_columns[0]), split, has_own_file);
-    let is_fixed = !columns.is_empty() || by_place.is_some();
-    let classes = in_file.classes(&train, &labels, known, is_fixed);
+    let first_column: &str = columns.first().unwrap_or(&label_column);
+    let (train, by_hand) = set_aside(train, is_by_hand, (read, first_column), split, has_own_file);
+    let classes = in_file.classes(&train, &labels, known, !columns.is_empty() || by_place.is_some());
     let rows = ReadRows { train, valid, test, summary: reader.summary };
     let (mut splits, mut summary) = share_out(rows, &classes, split, request.run.seed);
     by_hand.put_into(&mut splits, &mut summary);
+    let is_for_training = request.purpose == Purpose::Train;
     if is_for_training {
         say_unlabeled(&mut summary, labels.is_empty(), "row");
     }
@@ -162,12 +96,139 @@ pub fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSummary),
         rows.iter().map(|row| ((row.input.text.as_str(), row.input.second.as_deref()), row.label.as_slice()))
     });
     let num_conflicts = count_repeats(texts, "set of labels", &mut summary);
-    let (separator, has_marks) = (separator.get(), has_marks.get());
+    let (CellForm { separator, has_marks, .. }, places) = (form, by_place.unwrap_or_default());
     let dataset = Dataset { labels, columns, has_marks, separator, places, splits, num_conflicts, preview };
     if is_for_training {
         advise(&dataset, &mut summary);
     }
     Ok((dataset, summary))
+}
+
+/// The training file, and how the labels stand in it and in the person's own other files.
+struct TrainingFile<'a> {
+    reader: RowReader<'a>,
+    rows: Vec<SourceRow<NamedRow>>,
+    form: CellForm,
+    /// Columns with a label each; none where one column has all labels.
+    columns: Vec<String>,
+    /// The column with all labels; empty where there is none.
+    label_column: String,
+    /// The labels by their places in lists of 0 and 1.
+    by_place: Option<Vec<String>>,
+}
+
+/// Reads the training file, and says how its labels are read.
+fn read_training_file<'a>(request: &ReadRequest<'a>) -> Result<TrainingFile<'a>, DataError> {
+    let (read, known) = (request.read, request.known_labels);
+    let form = Cell::new(CellForm::default());
+    let choose = |table: &Table, read: &ReadOptions| -> Result<Vec<UsedColumn>, DataError> {
+        let used = choose(table, read, known)?;
+        form.set(CellForm::of(table, &used, read, known));
+        Ok(used)
+    };
+    let mut take_row =
+        |row: &mut Row, used: &[UsedColumn], columns: &[String]| take_row(row, used, columns, form.get(), known);
+    let mut format = RowFormat { parse: &parse_keeping_nested, choose: &choose, read_row: &mut take_row };
+    let (mut reader, rows) = RowReader::begin(request.files, read, &mut format)?;
+    let form = form.get();
+    let columns = columns_of_role(&reader.summary, LABEL);
+    let label_column = columns_of_role(&reader.summary, LABELS).into_iter().next().unwrap_or_default();
+    let warnings = &mut reader.summary.warnings;
+    if let (Some(separator), false) = (read.label_separator, columns.is_empty()) {
+        warnings.push(format!("label_separator {separator:?} has no effect: each label has a column of its own"));
+    }
+    let by_place: Option<Vec<String>> =
+        form.vector.map(|length| (0..length).map(|id| name_of(id, length, known)).collect());
+    warnings.extend(by_place.as_ref().map(|names| describe_places(&label_column, names)));
+    warnings.extend(form.has_marks.then(|| describe_marks(&columns)));
+    Ok(TrainingFile { reader, rows, form, columns, label_column, by_place })
+}
+
+impl TrainingFile<'_> {
+    /// The labels of the rows as they stand in the file.
+    fn labels_in_file(&self, read: &ReadOptions) -> FileLabels {
+        let places = self.by_place.as_deref().unwrap_or_default();
+        let layout = layout_of(&self.columns, places, self.form);
+        let columns =
+            if self.columns.is_empty() { std::slice::from_ref(&self.label_column) } else { self.columns.as_slice() };
+        FileLabels::of(read, columns, &layout, &self.rows)
+    }
+
+    /// Whether rows wait for their labels: they are read, so that they can get them, and whoever trains on them refuses them.
+    fn can_be_labeled(&self, request: &ReadRequest<'_>) -> bool {
+        request.purpose == Purpose::Train && self.reader.summary.num_unlabeled > 0
+    }
+
+    /// Reads labels as others where that is asked for, and says so.
+    ///
+    /// # Errors
+    /// When no row has labels, and none of them can get its labels.
+    fn merge(&mut self, request: &ReadRequest<'_>) -> Result<(), DataError> {
+        let mut merges = Merges::new(request.read);
+        merge_labels(&mut self.rows, &mut merges);
+        self.reader.summary.warnings.extend(merges.merged());
+        let has_own_file = request.files.valid.is_some() || request.files.test.is_some();
+        if self.rows.is_empty() && (!self.can_be_labeled(request) || has_own_file) {
+            return Err(nothing_labeled(&self.reader.summary));
+        }
+        if request.purpose == Purpose::Train {
+            self.reader.summary.warnings.extend(merges.unused());
+        }
+        Ok(())
+    }
+
+    /// Names of the label ids: those of the model where it knows all labels of the file. `given` are labels that a person gave.
+    ///
+    /// # Errors
+    /// When there are no labels, or, where the model is measured, some that it does not know.
+    fn name_labels(&mut self, request: &ReadRequest<'_>, given: &[String]) -> Result<Vec<String>, DataError> {
+        let known = request.known_labels;
+        let found: Vec<&str> = self.rows.iter().flat_map(|row| &row.value.labels).map(String::as_str).collect();
+        // What a person gave as labels are some, though hardly a row has each yet.
+        let known_or_given: Vec<String> = known.iter().chain(given).cloned().collect();
+        let own = match &self.by_place {
+            Some(names) => names.clone(),
+            None if self.columns.is_empty() => sorted_labels(&found, &self.label_column, &known_or_given)?,
+            None => self.columns.clone(),
+        };
+        // A model's numbering is kept where it knows all labels.
+        let is_known = !known.is_empty() && own.iter().all(|label| known.contains(label));
+        let labels = if is_known { known.to_vec() } else { own };
+        if labels.is_empty() && !self.can_be_labeled(request) {
+            return Err(DataError::NoLabels { column: self.label_column.clone(), num_rows: self.rows.len() });
+        }
+        if !is_known && request.purpose == Purpose::Measure {
+            return Err(find_unknown(&self.rows, &labels, known, self.label_column.clone()));
+        }
+        if request.purpose == Purpose::Measure && !self.columns.is_empty() {
+            self.reader.summary.warnings.extend(warn_of_missing(known, &self.columns));
+        }
+        Ok(labels)
+    }
+
+    /// Reads the person's own file for validation or test, where there is one.
+    ///
+    /// # Errors
+    /// When it can't be used, or has a label that is not one of these.
+    fn read_own(
+        &mut self,
+        split: Split,
+        request: &ReadRequest<'_>,
+        labels: &[String],
+    ) -> Result<Option<Vec<SourceRow<IdRow>>>, DataError> {
+        let (form, known) = (self.form, request.known_labels);
+        let choose = |table: &Table, read: &ReadOptions| choose(table, read, known);
+        let mut take_row =
+            |row: &mut Row, used: &[UsedColumn], columns: &[String]| take_row(row, used, columns, form, known);
+        let mut format = RowFormat { parse: &parse_keeping_nested, choose: &choose, read_row: &mut take_row };
+        let Some(mut rows) = self.reader.own_file(split, &mut format)? else { return Ok(None) };
+        let mut merges = Merges::new(request.read);
+        merge_labels(&mut rows, &mut merges);
+        let notes = merges.merged().into_iter();
+        self.reader.summary.warnings.extend(notes.map(|note| in_file_of(split, note)));
+        let labeled = label_rows(rows, labels, &self.label_column);
+        labeled.map(Some).map_err(|source| self.reader.in_own_file(split, source))
+    }
 }
 
 /// Names of the columns that are used for this.
@@ -193,7 +254,8 @@ fn describe_places(column: &str, names: &[String]) -> String {
 }
 
 /// How labels stand in the cells of a file: with a column each, with places in a list, or as names.
-fn layout_of(columns: &[String], places: &[String], separator: Option<char>, has_marks: bool) -> LabelLayout {
+fn layout_of(columns: &[String], places: &[String], form: CellForm) -> LabelLayout {
+    let CellForm { separator, has_marks, .. } = form;
     match (columns.is_empty(), places.is_empty()) {
         (false, _) => LabelLayout::Columns { has_marks },
         (true, true) => LabelLayout::Cell { separator },
@@ -228,18 +290,37 @@ fn warn_of_one_sided(labels: &[String], counts: &[usize], num_rows: usize) -> Ve
 }
 
 /// How the cells of labels are written.
-struct CellForm<'k> {
+#[derive(Debug, Clone, Copy, Default)]
+struct CellForm {
     /// Between labels of a cell.
     separator: Option<char>,
     /// Places of lists of 0 and 1.
     vector: Option<usize>,
     /// An empty cell of a column of one label says no.
     has_marks: bool,
-    /// Labels of the model.
-    known: &'k [String],
 }
 
-fn take_row(row: &mut Row, used: &[UsedColumn], columns: &[String], form: &CellForm<'_>) -> Result<NamedRow, BadCell> {
+impl CellForm {
+    /// That of the training file, of which these columns are used. `known` are the labels of the model.
+    fn of(table: &Table, used: &[UsedColumn], read: &ReadOptions, known: &[String]) -> Self {
+        let has_marks = have_marks_alone(table, used);
+        let Some(&UsedColumn { index, .. }) = used.iter().find(|used| used.role == LABELS) else {
+            return Self { has_marks, ..Self::default() };
+        };
+        let cells = || table.rows.iter().map(move |row| row.cells[index].as_str());
+        let separator = read.label_separator.or_else(|| find_separator(cells()));
+        Self { separator, vector: find_vector(cells(), known), has_marks }
+    }
+}
+
+/// A row with the names of its labels; `known` are the labels of the model.
+fn take_row(
+    row: &mut Row,
+    used: &[UsedColumn],
+    columns: &[String],
+    form: CellForm,
+    known: &[String],
+) -> Result<NamedRow, BadCell> {
     let holds_values = |used: &&UsedColumn| used.role != LABELS && row.nested.contains(&used.index);
     if let Some(UsedColumn { role, index }) = used.iter().find(holds_values) {
         return Err(BadCell::Other(format!("the {role} holds an object or array (column {:?})", columns[*index])));
@@ -259,12 +340,16 @@ fn take_row(row: &mut Row, used: &[UsedColumn], columns: &[String], form: &CellF
             other => other,
         })?;
         if used.role == LABELS {
-            let unreadable =
-                || BadCell::Other(format!("the labels {} are no list of labels (column {name:?})", shorten(&cell)));
+            let unreadable = || {
+                BadCell::Other(format!(
+                    "the labels {} are no list of labels (column {name:?})",
+                    quote_short(&cell, MAX_SHOWN)
+                ))
+            };
             if let Some(length) = form.vector {
                 let truths = parse_vector(&cell).ok_or_else(unreadable)?;
                 let has = truths.into_iter().enumerate().filter(|&(_, truth)| truth);
-                labels.extend(has.map(|(id, _)| name_of(id, length, form.known)));
+                labels.extend(has.map(|(id, _)| name_of(id, length, known)));
                 continue;
             }
             labels.extend(parse_labels(&cell, form.separator).ok_or_else(unreadable)?);
@@ -276,7 +361,7 @@ fn take_row(row: &mut Row, used: &[UsedColumn], columns: &[String], form: &CellF
             None => {
                 return Err(BadCell::Other(format!(
                     "the label {} is neither 0 nor 1 (column {name:?})",
-                    shorten(&cell)
+                    quote_short(&cell, MAX_SHOWN)
                 )));
             }
         }
@@ -287,13 +372,6 @@ fn take_row(row: &mut Row, used: &[UsedColumn], columns: &[String], form: &CellF
 /// The label of a place in lists of so many: the model's own, where it has as many.
 fn name_of(id: usize, length: usize, known: &[String]) -> String {
     known.get(id).filter(|_| known.len() == length).cloned().unwrap_or_else(|| format!("LABEL_{id}"))
-}
-
-fn shorten(cell: &str) -> String {
-    match cell.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => format!("{:?}", [&cell[..end], "…"].concat()),
-        None => format!("{cell:?}"),
-    }
 }
 
 fn preview_row(row: &SourceRow<NamedRow>) -> PreviewRow {
@@ -322,10 +400,10 @@ fn find_unknown(rows: &[SourceRow<NamedRow>], labels: &[String], known: &[String
 /// Labels to ids; an error at the first label that the training rows do not have.
 fn label_rows(
     rows: Vec<SourceRow<NamedRow>>,
-    ids: &HashMap<&str, usize>,
     labels: &[String],
     column: &str,
 ) -> Result<Vec<SourceRow<IdRow>>, DataError> {
+    let ids: HashMap<&str, usize> = labels.iter().enumerate().map(|(id, label)| (label.as_str(), id)).collect();
     let label_row = |SourceRow { row, value }: SourceRow<NamedRow>| {
         let mut found = Vec::with_capacity(value.labels.len());
         for label in value.labels {
@@ -342,157 +420,4 @@ fn label_rows(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::RunConfig;
-    use crate::data::DataFiles;
-
-    fn build(
-        file: (&str, &str),
-        test: Option<&str>,
-        known: &[&str],
-        purpose: Purpose,
-    ) -> Result<(Dataset, ReadSummary), DataError> {
-        build_with(file, test, known, purpose, &ReadOptions::default())
-    }
-
-    fn build_with(
-        (name, text): (&str, &str),
-        test: Option<&str>,
-        known: &[&str],
-        purpose: Purpose,
-        read: &ReadOptions,
-    ) -> Result<(Dataset, ReadSummary), DataError> {
-        let file = |name: &str, text: &str| (name.to_owned(), text.as_bytes().to_vec());
-        let files = &DataFiles { train: file(name, text), valid: None, test: test.map(|text| file("t.csv", text)) };
-        let known_labels: Vec<String> = known.iter().map(|label| (*label).to_owned()).collect();
-        let run = &RunConfig::default();
-        read_dataset(&ReadRequest {
-            files: &files.clone().into(),
-            read,
-            run,
-            known_labels: &known_labels,
-            purpose,
-            model: None,
-        })
-    }
-
-    fn rows() -> String {
-        let labels = ["a;b", "a", "b; c", "a;c"];
-        String::from("text,tags\n") + &(0..20).map(|i| format!("text {i},{}\n", labels[i % 4])).collect::<String>()
-    }
-
-    #[test]
-    fn rows_have_the_ids_of_their_labels() {
-        let (dataset, summary) = build(("x.csv", &rows()), None, &[], Purpose::Train).expect("good rows");
-        assert_eq!((dataset.labels, dataset.separator), (["a", "b", "c"].map(String::from).to_vec(), Some(';')));
-        let third = dataset.splits.iter().flatten().find(|row| row.row == 4).expect("it is there");
-        assert_eq!((third.input.text.as_str(), third.label.as_slice()), ("text 2", &[1, 2][..]));
-        assert_eq!(dataset.preview[0].labels, ["a", "b"]);
-        assert_eq!(dataset.splits.iter().map(Vec::len).sum::<usize>(), 20);
-        assert!(dataset.columns.is_empty() && summary.warnings.is_empty(), "{:?}", summary.warnings);
-    }
-
-    #[test]
-    fn a_column_a_label_keeps_the_order_of_the_columns() {
-        let row = |i: usize| format!("text {i},{},{},0\n", i % 2, usize::from(i.is_multiple_of(3)));
-        let text = format!("text,z,y,never\n{}bad,2,0,0\nempty,,0,0\n", (0..20).map(row).collect::<String>());
-        let (dataset, summary) =
-            build(("x.csv", &text), None, &["z", "y", "never"], Purpose::Train).expect("good rows");
-        assert_eq!(
-            (dataset.labels.as_slice(), &dataset.columns),
-            (&["z", "y", "never"].map(String::from)[..], &dataset.labels)
-        );
-        assert_eq!(dataset.splits.iter().flatten().filter(|row| row.label.is_empty()).count(), 6);
-        let reasons: Vec<&str> = summary.bad_rows.iter().map(|bad| bad.reason.as_str()).collect();
-        assert_eq!(reasons, ["the label \"2\" is neither 0 nor 1 (column \"z\")", "the label is empty (column \"z\")"]);
-        let said = "no training row has the label \"never\": it can't be learned";
-        assert!(summary.warnings.iter().any(|warning| warning == said), "{:?}", summary.warnings);
-    }
-
-    #[test]
-    fn marked_columns_say_no_where_they_are_empty() {
-        let row = |i: usize| format!("text {i},{}\n", ["x,", ",X", "x,x", ","][i % 4]);
-        let text = String::from("text,z,y\n") + &(0..20).map(row).collect::<String>();
-        let (dataset, summary) = build(("x.csv", &text), None, &[], Purpose::Train).expect("good rows");
-        assert!(dataset.has_marks && dataset.labels == ["z", "y"] && summary.num_bad_rows == 0);
-        assert_eq!(dataset.splits.iter().flatten().filter(|row| row.label.is_empty()).count(), 5);
-        let said = "the columns \"z\", \"y\" hold marks of labels that a row has: an empty cell is read as a no";
-        assert!(summary.warnings.iter().any(|warning| warning == said), "{:?}", summary.warnings);
-    }
-
-    #[test]
-    fn lists_of_json_are_labels_and_an_empty_list_is_none() {
-        let row =
-            |i: usize| format!("{{\"text\": \"t {i}\", \"labels\": {}}}\n", [r#"["a"]"#, r#"["b", "a"]"#, "[]"][i % 3]);
-        let text = (0..21).map(row).collect::<String>()
-            + "{\"text\": \"x\", \"labels\": [[1]]}\n{\"text\": [1], \"labels\": []}\n";
-        let (dataset, summary) = build(("x.jsonl", &text), None, &[], Purpose::Train).expect("good rows");
-        assert_eq!(dataset.labels, ["a", "b"]);
-        assert_eq!(dataset.splits.iter().flatten().filter(|row| row.label.is_empty()).count(), 7);
-        assert_eq!(summary.bad_rows[0].reason, "the labels \"[[1]]\" are no list of labels (column \"labels\")");
-        assert_eq!(summary.bad_rows[1].reason, "the text holds an object or array (column \"text\")");
-        let empty = "{\"text\": \"x\", \"labels\": []}\n".repeat(3);
-        let error = build(("x.jsonl", &empty), None, &[], Purpose::Train).expect_err("no labels").to_string();
-        assert_eq!(error, "none of the 3 rows has a label (column \"labels\")");
-    }
-
-    #[test]
-    fn lists_of_zeros_and_ones_are_labels_by_their_places() {
-        let row = |i: usize| {
-            format!("{{\"text\": \"text {i}\", \"labels\": [{}, 0.0, {}]}}\n", i % 2, usize::from(i.is_multiple_of(3)))
-        };
-        let text: String = (0..20).map(row).collect();
-        let (dataset, summary) = build(("x.jsonl", &text), None, &[], Purpose::Train).expect("good rows");
-        assert_eq!(dataset.labels, ["LABEL_0", "LABEL_1", "LABEL_2"]);
-        let labels =
-            |number: usize| dataset.splits.iter().flatten().find(|row| row.row == number).map(|row| row.label.clone());
-        assert_eq!([1, 2, 4].map(labels), [Some(vec![2]), Some(vec![0]), Some(vec![0, 2])]);
-        assert!(summary.warnings[0].contains("lists of 3 zeros and ones"), "{:?}", summary.warnings);
-        let known = ["x", "y", "z"];
-        let (measured, _) = build(("x.jsonl", &text), None, &known, Purpose::Measure).expect("the model has as many");
-        assert_eq!(measured.labels, known);
-    }
-
-    #[test]
-    fn unknown_labels_are_named_with_their_row() {
-        let error =
-            build(("x.csv", &rows()), Some("text,tags\nx,a;d\n"), &[], Purpose::Train).expect_err("d").to_string();
-        assert!(error.starts_with("test file \"t.csv\": row 2, column \"tags\": label \"d\" is in none"), "{error}");
-        let error = build(("x.csv", &rows()), None, &["a", "b"], Purpose::Measure).expect_err("c").to_string();
-        assert!(error.starts_with("row 4, column \"tags\": label \"c\" is not one of the model's"), "{error}");
-        let (dataset, _) = build(("x.csv", &rows()), None, &["c", "b", "a", "d"], Purpose::Measure).expect("all known");
-        assert_eq!(dataset.labels.len(), 4);
-    }
-
-    #[test]
-    fn what_stands_between_labels_can_be_chosen() {
-        let row = |i: usize| format!("text {i},\"a, b;c{}\"\n", i % 2);
-        let text = String::from("text,tags\n") + &(0..20).map(row).collect::<String>();
-        let read = |separator| ReadOptions { label_separator: separator, ..ReadOptions::default() };
-        let labels = |separator| {
-            let built = build_with(("x.csv", &text), None, &[], Purpose::Train, &read(separator)).expect("good rows");
-            built.0.labels
-        };
-        assert_eq!(labels(None), ["a, b", "c0", "c1"], "the semicolon is as frequent, and the surer one");
-        assert_eq!(labels(Some(',')), ["a", "b;c0", "b;c1"]);
-        assert_eq!(labels(Some('|')), ["a, b;c0", "a, b;c1"]);
-        let truths =
-            String::from("text,toxic,rude\n") + &(0..20).map(|i| format!("t {i},{},1\n", i % 2)).collect::<String>();
-        let (dataset, summary) =
-            build_with(("x.csv", &truths), None, &[], Purpose::Train, &read(Some('|'))).expect("good rows");
-        assert_eq!((dataset.separator, dataset.labels.len()), (None, 2));
-        let said = |start: &str| summary.warnings.iter().any(|warning| warning.starts_with(start));
-        assert!(said("label_separator '|' has no effect"), "{:?}", summary.warnings);
-        assert!(said("all training rows have the label \"rude\""), "{:?}", summary.warnings);
-    }
-
-    #[test]
-    fn a_label_column_that_the_test_file_lacks_is_named() {
-        let truths =
-            String::from("text,toxic,rude\n") + &(0..20).map(|i| format!("t {i},{},1\n", i % 2)).collect::<String>();
-        let error = build(("x.csv", &truths), Some("text,toxic\nhello,1\nthere,0\n"), &[], Purpose::Train);
-        let error = error.expect_err("it is missing").to_string();
-        assert!(error.starts_with("test file \"t.csv\": there is no column \"rude\""), "{error}");
-    }
-}
+mod tests;

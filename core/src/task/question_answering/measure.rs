@@ -58,8 +58,10 @@ impl SpanMeasure {
             Some(_) => probabilities.answers.first().copied().unwrap_or(0.0),
             None => probabilities.no_answer,
         };
-        let compared = [SquadQuestion { answers: question.answers.clone(), prediction: given.clone() }];
-        let found = evaluate_answers(&compared, None, 0.0).all;
+        // A withheld answer is right where there is none, and only there, as it counts in the figures of all.
+        let compared = [SquadQuestion { answers: question.answers.clone(), prediction: text.clone() }];
+        let doubt = [if is_withheld { 1.0 } else { 0.0 }];
+        let found = evaluate_answers(&compared, Some(doubt.as_slice()), 0.5).all;
         let chars = |(start, end): (usize, usize)| (chars_before(context, start), chars_before(context, end));
         let row = RowPrediction {
             row: question.row,
@@ -242,7 +244,10 @@ mod tests {
         // An answer of which SQuAD's normalising leaves nothing: no answer at all is right, at any threshold.
         let text = "question,context,answer,is_impossible\nhello,hello the,the,\nworld,hello world,,true\n";
         let rows = data_of("x.csv", text, &run(12)).prepare(&model(&tokenizer), &run(12)).expect("room enough");
-        let (evaluation, _) = rows.measure(Split::Train).finish();
+        let (evaluation, predicted) = rows.measure(Split::Train).finish();
+        let RowPredictions::QuestionAnswering(predicted) = predicted else { panic!("of this task") };
+        let right: Vec<f64> = predicted.iter().map(|row| if row.is_exact { 100.0 } else { 0.0 }).collect();
+        assert_eq!(evaluation.figure("exact_match"), Some(right.iter().sum::<f64>() / 2.0), "rows and figures agree");
         let json = serde_json::to_string(&evaluation).expect("plain values");
         assert_eq!(serde_json::from_str::<Evaluation>(&json).expect("its own JSON"), evaluation);
     }

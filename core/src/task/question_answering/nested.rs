@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::config::ReadOptions;
 use crate::data::{BadRow, DataError, Row, Table, parse_keeping_nested};
+use crate::words::shorten;
 
 /// Columns of the table that SQuAD's JSON becomes.
 pub(super) const COLUMNS: [&str; 6] = ["id", "title", "context", "question", "answers", "is_impossible"];
@@ -14,6 +15,9 @@ const ANSWERS: usize = 4;
 
 /// Bad rows that are listed with their reason.
 const MAX_LISTED: usize = 1000;
+
+/// Longest JSON value that a reason repeats, in characters.
+const MAX_SHOWN: usize = 40;
 
 /// Reads a file. Rows that nest their questions, as articles or as paragraphs, become a row for each question, numbered
 /// in their order.
@@ -121,7 +125,8 @@ impl Questions {
         for question in questions {
             self.count += 1;
             let Value::Object(fields) = question else {
-                let reason = format!("expected an object with a question, found {}", shorten(question));
+                let found = shorten(&question.to_string(), MAX_SHOWN);
+                let reason = format!("expected an object with a question, found {found}");
                 self.put_bad(self.count, reason);
                 continue;
             };
@@ -157,16 +162,6 @@ fn text_of(fields: &Map<String, Value>, key: &str) -> String {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
-    }
-}
-
-/// The beginning of a value.
-fn shorten(value: &Value) -> String {
-    const MAX: usize = 40;
-    let text = value.to_string();
-    match text.char_indices().nth(MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
     }
 }
 

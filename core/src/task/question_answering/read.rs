@@ -11,11 +11,11 @@ use super::columns::{MoreColumns, choose};
 use super::nested::{COLUMNS, parse};
 use super::place::{How, place_answer};
 use crate::data::{
-    BadCell, DataError, NO_VALIDATION_ROWS, ReadRows, ReadSummary, Row, RowFormat, RowReader, SourceRow, UsedColumn,
-    count_repeats, list_rows, share_out_groups, take_filled,
+    BadCell, DataError, NO_VALIDATION_ROWS, ReadRows, ReadSummary, Row, RowFormat, RowReader, SourceRow, Split,
+    UsedColumn, count_repeats, list_rows, share_out_groups, take_filled,
 };
 use crate::task::{Purpose, ReadRequest};
-use crate::words::plural;
+use crate::words::{plural, quote_short};
 
 /// Questions of the preview.
 const PREVIEW: usize = 5;
@@ -26,7 +26,7 @@ const MIN_ARTICLES: usize = 10;
 /// So many contexts are enough to share them out.
 const MIN_CONTEXTS: usize = 3;
 
-/// Longest answer that a reason repeats, in characters.
+/// Longest answer or id that a reason repeats, in characters.
 const MAX_SHOWN: usize = 60;
 
 /// A question on a context.
@@ -79,11 +79,11 @@ pub(super) fn read_questions(request: &ReadRequest<'_>) -> Result<(Questions, Re
     let names: Vec<(String, String)> =
         more.used().map(|used| (files.summary.columns[used.index].clone(), used.role.to_owned())).collect();
     files.summary.used_columns.extend(names);
-    let mut own = |role: &'static str| {
-        reader.borrow_mut().role = role;
-        files.own_file(role, &mut format)
+    let mut own = |split: Split| {
+        reader.borrow_mut().own_file = Some(split);
+        files.own_file(split, &mut format)
     };
-    let (valid, test) = (own("validation")?, own("test")?);
+    let (valid, test) = (own(Split::Valid)?, own(Split::Test)?);
     let QuestionReader { contexts, notes, .. } = reader.into_inner();
 
     let split = &request.run.split;
@@ -165,8 +165,8 @@ struct QuestionReader {
     /// Columns of the file that is being read, and those that it has besides.
     columns: Vec<String>,
     more: MoreColumns,
-    /// `validation` or `test` where that is the file.
-    role: &'static str,
+    /// The split whose own file is being read; `None` while that is the training file.
+    own_file: Option<Split>,
     notes: Notes,
 }
 
@@ -251,7 +251,7 @@ impl QuestionReader {
         let Some((index, placed)) =
             answers.iter().enumerate().find_map(|(index, answer)| Some((index, found(answer)?)))
         else {
-            return Err(shorten(&first.text));
+            return Err(quote_short(&first.text, MAX_SHOWN));
         };
         let name = self.name(row);
         let notes = &mut self.notes;
@@ -273,7 +273,7 @@ impl QuestionReader {
 
     /// A row as a sentence names it.
     fn name(&self, row: usize) -> String {
-        if self.role.is_empty() { row.to_string() } else { format!("{} {row}", self.role) }
+        self.own_file.map_or_else(|| row.to_string(), |split| format!("{} {row}", split.words()))
     }
 }
 
@@ -308,7 +308,7 @@ fn take_text(row: &mut Row, used: UsedColumn, columns: &[String]) -> Result<Stri
 /// A reason with the name of the question.
 fn with_id(wrong: BadCell, id: Option<&str>) -> BadCell {
     let Some(id) = id else { return wrong };
-    let named = |reason: String| format!("{reason}, question {}", shorten(id));
+    let named = |reason: String| format!("{reason}, question {}", quote_short(id, MAX_SHOWN));
     match wrong {
         BadCell::Empty(reason) => BadCell::Empty(named(reason)),
         BadCell::Unlabeled(reason) => BadCell::Unlabeled(named(reason)),
@@ -318,14 +318,6 @@ fn with_id(wrong: BadCell, id: Option<&str>) -> BadCell {
 
 pub(super) fn is_true(cell: &str) -> bool {
     matches!(cell.trim().to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "1.0")
-}
-
-/// A text in quotes, cut where it is long.
-fn shorten(text: &str) -> String {
-    match text.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => format!("{:?}", [&text[..end], "…"].concat()),
-        None => format!("{text:?}"),
-    }
 }
 
 #[cfg(test)]

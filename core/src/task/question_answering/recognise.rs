@@ -9,6 +9,9 @@ use crate::task::guess::beginning;
 /// Rows that are looked at.
 const SAMPLE: usize = 100;
 
+/// One row in so many has an answer at least.
+const MIN_FILLED: usize = 10;
+
 /// Whether a file plainly holds questions with answers that stand in a text.
 #[must_use]
 pub fn recognise(name: &str, bytes: &[u8]) -> bool {
@@ -29,10 +32,12 @@ pub fn recognise(name: &str, bytes: &[u8]) -> bool {
     let has_starts = MoreColumns::of(&table.columns, &used).starts.is_some();
     let (context, answers) = (used[1].index, used[2].index);
     let sample: Vec<_> = table.rows.iter().take(SAMPLE).collect();
+    // A question without an answer says nothing of what answers are.
+    let num_filled = sample.iter().filter(|row| !row.cells[answers].trim().is_empty()).count();
     let num_answered = sample.iter().filter(|row| holds_answer(row, context, answers)).count();
     // Free answers seldom stand in their context; parts of it always do.
     let share = if has_starts { 2 } else { 9 };
-    num_answered > 0 && num_answered * 10 >= sample.len() * share
+    num_filled * MIN_FILLED >= sample.len() && num_answered > 0 && num_answered * 10 >= num_filled * share
 }
 
 #[cfg(test)]
@@ -50,16 +55,23 @@ mod tests {
         let rows: String = (0..9).map(|i| format!("Who was {i}?,In {i} it was Ann.,Ann\n")).collect();
         assert!(recognise("x.csv", format!("question,context,answer\n{rows}").as_bytes()));
         assert!(recognise("x.csv", format!("query,passage,answer\n{rows}").as_bytes()));
+        let some: String =
+            (0..30).map(|i| format!("Who was {i}?,In {i} it was Ann.,{}\n", ["Ann", "", ""][i % 3])).collect();
+        assert!(recognise("x.csv", format!("question,context,answer\n{some}").as_bytes()), "not all have an answer");
     }
 
     #[test]
     fn free_answers_and_other_tables_are_not() {
         let free: String =
             (0..9).map(|i| format!("Who was {i}?,In {i} it was Ann.,That must have been her {i}\n")).collect();
+        let gaps: String = (0..9)
+            .map(|i| format!("Who was {i}?,In {i} it was Ann.,{}\n", ["Ann", "", "That must have been her"][i % 3]))
+            .collect();
         let labels: String =
             (0..9).map(|i| format!("Was it {i}?,In {i} it was Ann.,{}\n", ["yes", "no"][i % 2])).collect();
         for (name, text) in [
             ("x.csv", format!("question,context,answer\n{free}")),
+            ("x.csv", format!("question,context,answer\n{gaps}")),
             ("x.csv", format!("question,passage,label\n{labels}")),
             ("x.csv", "text,label\na film,good\nanother film,bad\n".to_owned()),
             ("x.txt", "It rains.\nIt is dark.\n".to_owned()),

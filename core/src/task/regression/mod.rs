@@ -118,7 +118,7 @@ pub struct PreviewRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second: Option<String>,
     /// The numbers, in the order of the outputs.
-    pub numbers: Vec<f32>,
+    pub numbers: Vec<f64>,
 }
 
 /// What an evaluation says besides its figures.
@@ -143,8 +143,8 @@ pub struct RowPrediction {
     /// The second text of a pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second: Option<String>,
-    /// Its numbers, in the order of the outputs.
-    pub numbers: Vec<f32>,
+    /// Its numbers as they stand in the file, in the order of the outputs.
+    pub numbers: Vec<f64>,
     /// The numbers that were predicted.
     pub predicted: Vec<f32>,
 }
@@ -184,14 +184,14 @@ struct NumberData {
     labels: Vec<String>,
     /// The columns of the numbers.
     columns: Vec<String>,
-    texts: TextData<Vec<f32>>,
+    texts: TextData<Vec<f64>>,
     num_conflicts: usize,
     preview: Vec<PreviewRow>,
 }
 
 impl NumberData {
     fn range(&self, output: usize) -> NumberRange {
-        let numbers = || self.texts.splits.iter().flatten().map(move |row| f64::from(row.label[output]));
+        let numbers = || self.texts.splits.iter().flatten().map(move |row| row.label[output]);
         let count = numbers().count().max(1) as f64;
         let mean = numbers().sum::<f64>() / count;
         let variance = numbers().map(|number| (number - mean).powi(2)).sum::<f64>() / count;
@@ -206,7 +206,7 @@ impl NumberData {
 }
 
 impl LabeledTexts for NumberData {
-    type Label = Vec<f32>;
+    type Label = Vec<f64>;
 
     const TASK: Task = SPEC.task;
 

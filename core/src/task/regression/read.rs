@@ -10,13 +10,16 @@ use crate::data::{
 };
 use crate::task::texts::{LabeledText, take_texts};
 use crate::task::{Purpose, ReadRequest, TaskInput};
-use crate::words::count;
+use crate::words::{count, quote_short};
 
 /// Rows of the preview.
 const PREVIEW: usize = 5;
 
 /// Longest cell that a reason repeats, in characters.
 const MAX_SHOWN: usize = 40;
+
+/// A model learns every whole number up to this one as it is: 2 to the 24th, as `f32` has it.
+const MAX_EXACT: f64 = 16_777_216.0;
 
 /// Rows with numbers in three splits, each in file order.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,8 +28,9 @@ pub struct Dataset {
     pub labels: Vec<String>,
     /// The columns of the numbers.
     pub columns: Vec<String>,
-    /// Rows of training, validation and test, each with its numbers.
-    pub splits: [Vec<LabeledText<Vec<f32>>>; 3],
+    /// Rows of training, validation and test, each with its numbers as they stand in the file. A model learns them rounded to `f32`;
+    /// figures go by what stands there.
+    pub splits: [Vec<LabeledText<Vec<f64>>>; 3],
     /// Rows whose text stood in an earlier one with another number.
     pub num_conflicts: usize,
     /// The first rows of the training file.
@@ -34,7 +38,7 @@ pub struct Dataset {
 }
 
 /// A row with its numbers.
-type NumberRow = (TaskInput, Vec<f32>);
+type NumberRow = (TaskInput, Vec<f64>);
 
 /// Reads the files and shares the rows out.
 ///
@@ -63,6 +67,7 @@ pub fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSummary),
     let num_conflicts = count_repeats(texts, "number", &mut summary);
     if request.purpose == Purpose::Train {
         summary.warnings.extend(warn_of_constants(&splits[0], &columns));
+        summary.warnings.extend(warn_of_rounding(&splits[0], &columns));
         summary.warnings.extend(splits[1].is_empty().then(|| NO_VALIDATION_ROWS.to_owned()));
     }
     let mut labels = columns.clone();
@@ -78,7 +83,7 @@ pub(super) fn adopt_labels(labels: &mut Vec<String>, known: &[String]) {
 }
 
 /// Says which columns have the same number in all rows to train on.
-fn warn_of_constants(rows: &[LabeledText<Vec<f32>>], columns: &[String]) -> Vec<String> {
+fn warn_of_constants(rows: &[LabeledText<Vec<f64>>], columns: &[String]) -> Vec<String> {
     let is_constant = |output: usize| rows.iter().all(|row| row.label[output] == rows[0].label[output]);
     let constant = (0..columns.len()).filter(|&output| !rows.is_empty() && is_constant(output));
     let say = |output: usize| {
@@ -89,6 +94,24 @@ fn warn_of_constants(rows: &[LabeledText<Vec<f32>>], columns: &[String]) -> Vec<
         )
     };
     constant.map(say).collect()
+}
+
+/// Names the first number of each column above [`MAX_EXACT`] that is another one once it is rounded to what a model learns. Fractions of
+/// smaller ones are rounded too, by less than a ten-millionth of the number, which is not said.
+fn warn_of_rounding(rows: &[LabeledText<Vec<f64>>], columns: &[String]) -> Vec<String> {
+    let rounded = |number: f64| f64::from(number as f32);
+    let is_changed = |number: f64| number.abs() > MAX_EXACT && rounded(number) != number;
+    let say = |(output, column): (usize, &String)| {
+        let row = rows.iter().find(|row| is_changed(row.label[output]))?;
+        let number = row.label[output];
+        Some(format!(
+            "column {column:?} has numbers of more digits than are learned: row {}, {number} is learned as {}; subtract what all of \
+             them have in common",
+            row.row,
+            rounded(number)
+        ))
+    };
+    columns.iter().enumerate().filter_map(say).collect()
 }
 
 fn take_row(
@@ -107,14 +130,14 @@ fn take_row(
     Ok((input, numbers))
 }
 
-fn parse_number(cell: &str, column: &str) -> Result<f32, BadCell> {
-    let number = cell.trim().parse::<f32>().ok().filter(|number| number.is_finite());
+/// A number that a model can learn: rounded to `f32` it is finite.
+fn parse_number(cell: &str, column: &str) -> Result<f64, BadCell> {
+    let number = cell.trim().parse::<f64>().ok().filter(|&number| (number as f32).is_finite());
     number.ok_or_else(|| {
-        let shown: String = cell.trim().chars().take(MAX_SHOWN).collect();
-        let more = if shown.len() < cell.trim().len() { "…" } else { "" };
-        let has_comma = cell.contains(',') && cell.trim().replacen(',', ".", 1).parse::<f32>().is_ok();
+        let label = quote_short(cell.trim(), MAX_SHOWN);
+        let has_comma = cell.contains(',') && cell.trim().replacen(',', ".", 1).parse::<f64>().is_ok();
         let hint = if has_comma { ": write it with a point" } else { "" };
-        BadCell::Other(format!("the label {:?} is not a number (column {column:?}){hint}", shown + more))
+        BadCell::Other(format!("the label {label} is not a number (column {column:?}){hint}"))
     })
 }
 
@@ -178,7 +201,7 @@ mod tests {
         let edits = RowEdits { log: vec![set(2, "0,5", "9,25"), set(3, "1,5", "7.75")] };
         let read = ReadOptions { edits, ..ReadOptions::default() };
         let (dataset, summary) = build(&text, &read, &[], Purpose::Train).expect("good rows");
-        let numbers: Vec<f32> = dataset.preview.iter().take(3).map(|row| row.numbers[0]).collect();
+        let numbers: Vec<f64> = dataset.preview.iter().take(3).map(|row| row.numbers[0]).collect();
         assert_eq!(numbers, [9.25, 7.75, 2.5]);
         assert_eq!((summary.notes, summary.num_bad_rows), (vec!["by edits: 2 rows read otherwise".to_owned()], 0));
     }
@@ -212,6 +235,20 @@ mod tests {
     }
 
     #[test]
+    fn large_numbers_that_are_learned_rounded_are_named_and_kept_as_they_are() {
+        let said = "column \"score\" has numbers of more digits than are learned: row ";
+        for (fraction, first) in [("", 20_240_101.0), (".25", 20_240_101.25)] {
+            let row = |i: usize| format!("text {i},2024010{i}{fraction}\n");
+            let (dataset, summary) = train(&(String::from("text,score\n") + &(1..=9).map(row).collect::<String>()));
+            assert_eq!(dataset.preview[0].numbers, [first]);
+            assert!(summary.warnings.iter().any(|warning| warning.starts_with(said)), "{:?}", summary.warnings);
+        }
+        let (dataset, summary) = train(&rows().replace(".5", ".1"));
+        assert_eq!(dataset.preview[0].numbers, [0.1]);
+        assert!(summary.warnings.is_empty(), "{:?}", summary.warnings);
+    }
+
+    #[test]
     fn a_model_is_measured_by_as_many_numbers_as_it_gives() {
         let measure = |known: &[&str]| build(&rows(), &ReadOptions::default(), known, Purpose::Measure);
         let (dataset, _) = measure(&["LABEL_0"]).expect("one number");
@@ -226,7 +263,7 @@ mod tests {
     #[test]
     fn a_column_of_numbers_that_the_test_file_lacks_is_named() {
         let test = Some(("t.csv".to_owned(), b"text,rating\nhello,1\nthere,0\n".to_vec()));
-        let files = &DataFiles { train: ("x.csv".into(), rows().into_bytes()), valid: None, test }.into();
+        let files = &DataFiles { train: ("x.csv".into(), rows().into_bytes()), test, ..DataFiles::default() }.into();
         let (read, run) = (&ReadOptions::default(), &RunConfig::default());
         let request = ReadRequest::to_train(files, read, run);
         let error = read_dataset(&request).expect_err("it is missing").to_string();

@@ -15,11 +15,11 @@ pub(super) struct NumberRows(Rc<Content>);
 #[derive(Debug)]
 struct Content {
     labels: Vec<String>,
-    texts: PreparedTexts<Vec<f32>>,
+    texts: PreparedTexts<Vec<f64>>,
 }
 
 impl NumberRows {
-    pub(super) fn new(labels: Vec<String>, texts: PreparedTexts<Vec<f32>>) -> Self {
+    pub(super) fn new(labels: Vec<String>, texts: PreparedTexts<Vec<f64>>) -> Self {
         Self(Rc::new(Content { labels, texts }))
     }
 }
@@ -51,13 +51,13 @@ impl TaskRows for NumberRows {
 
     fn batch(&self, split: Split, indices: &[usize], _seed: Option<u64>) -> HostBatch {
         let rows = self.0.texts.rows(split);
-        let values: Vec<f32> = indices.iter().flat_map(|&index| rows[index].label.iter().copied()).collect();
+        let values: Vec<f32> = indices.iter().flat_map(|&index| as_learned(&rows[index].label)).collect();
         let weight = values.len() as f64;
         self.0.texts.batch(split, indices, HostTargets::Numbers { values, width: self.0.labels.len() }, weight)
     }
 
     fn fingerprint(&self) -> String {
-        self.0.texts.fingerprint(|numbers| numbers.iter().flat_map(|number| number.to_le_bytes()).collect())
+        self.0.texts.fingerprint(|numbers| as_learned(numbers).flat_map(f32::to_le_bytes).collect())
     }
 
     fn row_number(&self, split: Split, index: usize) -> usize {
@@ -68,6 +68,11 @@ impl TaskRows for NumberRows {
         let predictions = vec![None; self.0.texts.rows(split).len()];
         Box::new(NumberMeasure { rows: Rc::clone(&self.0), split, predictions, is_in_full: false })
     }
+}
+
+/// Numbers as a model learns them.
+fn as_learned(numbers: &[f64]) -> impl Iterator<Item = f32> {
+    numbers.iter().map(|&number| number as f32)
 }
 
 /// Rows of a split on their way to figures.
@@ -103,15 +108,14 @@ impl Measure for NumberMeasure {
     fn finish(self: Box<Self>) -> (Evaluation, RowPredictions) {
         let rows: Vec<RowPrediction> = self.predictions.into_iter().flatten().collect();
         let num_outputs = self.rows.labels.len();
-        let numbers: Vec<f32> = rows.iter().flat_map(|row| row.numbers.iter().copied()).collect();
+        let numbers: Vec<f64> = rows.iter().flat_map(|row| row.numbers.iter().copied()).collect();
         let predicted: Vec<f32> = rows.iter().flat_map(|row| row.predicted.iter().copied()).collect();
         let evaluation = evaluate_regression(&predicted, &numbers, num_outputs);
-        let squares = predicted.iter().zip(&numbers).map(|(&p, &n)| (f64::from(p) - f64::from(n)).powi(2));
+        let squares = predicted.iter().zip(&numbers).map(|(&p, &n)| (f64::from(p) - n).powi(2));
         let loss = squares.sum::<f64>() / numbers.len().max(1) as f64;
         let mut figures: Vec<Figure> = [Figure::lower("loss", loss)].into_iter().chain(evaluation.figures()).collect();
         if self.is_in_full {
-            let [predicted, numbers] =
-                [&predicted, &numbers].map(|row| row.iter().map(|&n| f64::from(n)).collect::<Vec<_>>());
+            let predicted: Vec<f64> = predicted.iter().map(|&number| f64::from(number)).collect();
             add_number_intervals(&mut figures, &predicted, &numbers, num_outputs);
             // The loss is the mean squared error.
             figures[0].interval = figure(&figures, "mse").and_then(|mse| mse.interval);
@@ -126,12 +130,12 @@ impl Measure for NumberMeasure {
 
 impl Content {
     /// What always answering with the mean of the training rows gives on `numbers`.
-    fn measure_mean(&self, numbers: &[f32]) -> Option<OutputMetrics> {
+    fn measure_mean(&self, numbers: &[f64]) -> Option<OutputMetrics> {
         let (rows, num_outputs) = (self.texts.rows_as_read(Split::Train), self.labels.len());
         if rows.is_empty() || numbers.is_empty() {
             return None;
         }
-        let mean = |output: usize| rows.iter().map(|row| f64::from(row.label[output])).sum::<f64>() / rows.len() as f64;
+        let mean = |output: usize| rows.iter().map(|row| row.label[output]).sum::<f64>() / rows.len() as f64;
         let means: Vec<f64> = (0..num_outputs).map(mean).collect();
         let always: Vec<f64> = means.iter().copied().cycle().take(numbers.len()).collect();
         Some(evaluate_regression(&always, numbers, num_outputs).mean)
@@ -185,6 +189,24 @@ mod tests {
         assert_eq!(detail.evaluation.per_output[0].mse, 0.0);
         let baseline = detail.baseline.expect("there are training rows");
         assert!(baseline.r2.is_some_and(|r2| r2.abs() < 1e-12), "the mean explains nothing: {baseline:?}");
+    }
+
+    #[test]
+    fn figures_go_by_the_numbers_of_the_file_and_not_by_what_is_learned_of_them() {
+        let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
+        let (run, tokenizer) = (RunConfig { split, ..RunConfig::default() }, tokenizer());
+        let data =
+            data("text,score\nhello,20240101\nhello world,20240103\nworld,20240102\n", &ReadOptions::default(), &run);
+        let rows = data.prepare(&model(&tokenizer), &run).expect("room enough");
+        let batch = rows.batch(Split::Train, &[0, 1, 2], None);
+        let values = vec![20_240_100.0, 20_240_104.0, 20_240_102.0];
+        assert_eq!(batch.targets, HostTargets::Numbers { values: values.clone(), width: 1 });
+        let mut measure = rows.measure(Split::Train);
+        measure.add(&[0, 1, 2], &batch, &Outputs::Rows { values, width: 1 }).expect("finite");
+        let (evaluation, _) = measure.finish();
+        // Two are 1 off, as the truths are from their mean.
+        let found = ["mae", "mse", "r2"].map(|name| evaluation.figure(name));
+        assert_eq!(found, [Some(2.0 / 3.0), Some(2.0 / 3.0), Some(0.0)]);
     }
 
     #[test]

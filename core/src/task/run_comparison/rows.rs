@@ -31,6 +31,9 @@ pub(super) enum Outcome {
 /// A figure out of sums over rows, with its title and how it is written.
 type TitledFigure = (&'static str, Unit, SumFigure);
 
+/// Of labels that were found, were given, and are there, as the F1 of entities.
+const MICRO_F1: SumFigure = SumFigure { name: "micro_f1", ..ENTITY_FIGURES[0] };
+
 /// How the rows of a task are compared: each is one of the constants, so that only the figures of those that are used are compiled in.
 #[derive(Debug, Clone, Copy)]
 pub struct RowScheme {
@@ -51,8 +54,13 @@ impl RowScheme {
         Self { outcome: Outcome::Right, is_by_rows: false, accuracy: None, has_classes: false, figures: &[] };
     /// One label each.
     pub const CLASSES: Self = Self { is_by_rows: true, accuracy: Some("Accuracy"), has_classes: true, ..Self::RIGHT };
-    /// Several labels each.
-    pub const LABELS: Self = Self { is_by_rows: true, accuracy: Some("All labels right"), ..Self::RIGHT };
+    /// Several labels each. The F1 is that of all labels' counts together.
+    pub const LABELS: Self = Self {
+        is_by_rows: true,
+        accuracy: Some("All labels right"),
+        figures: &[("Micro F1", Unit::Score, MICRO_F1)],
+        ..Self::RIGHT
+    };
     /// An answer each.
     pub const ANSWERS: Self = Self {
         is_by_rows: true,
@@ -112,7 +120,7 @@ pub struct ComparedRow {
     pub(super) expected: String,
     pub(super) answer: String,
     pub(super) outcome: f64,
-    /// What the figures of the scheme are made of; empty of labels.
+    /// What the figures of the scheme are made of; empty where a row has one label.
     pub(super) sums: Vec<f64>,
 }
 
@@ -124,17 +132,21 @@ impl ComparedRow {
         Self { number, text, expected, answer, outcome, sums: Vec::new() }
     }
 
-    /// Of [`RowScheme::LABELS`], in any order: each model lists them in its own.
+    /// Of [`RowScheme::LABELS`], in any order: each model lists them in its own. One that stands there twice is one.
     #[must_use]
     pub fn of_labels(number: usize, text: String, mut expected: Vec<String>, mut answer: Vec<String>) -> Self {
-        expected.sort_unstable();
-        answer.sort_unstable();
+        for labels in [&mut expected, &mut answer] {
+            labels.sort_unstable();
+            labels.dedup();
+        }
         let outcome = share_of_right(expected == answer);
+        let hits = answer.iter().filter(|label| expected.binary_search(label).is_ok()).count();
+        let sums = [hits, answer.len(), expected.len()].map(|count| count as f64).to_vec();
         let [expected, answer] = [expected, answer].map(|names| {
             let ids: Vec<usize> = (0..names.len()).collect();
             labels_text(&names, &ids)
         });
-        Self { number, text, expected, answer, outcome, sums: Vec::new() }
+        Self { number, text, expected, answer, outcome, sums }
     }
 
     /// Of [`RowScheme::ANSWERS`]: answers that count as right, the one that was given, whether it is one of them, and the F1 of its
@@ -172,8 +184,8 @@ impl ComparedRow {
 
     /// Of [`RowScheme::NUMBERS`], in the order of the outputs.
     #[must_use]
-    pub fn of_numbers(number: usize, text: String, numbers: &[f32], predicted: &[f32]) -> Self {
-        let errors = || numbers.iter().zip(predicted).map(|(&number, &found)| f64::from(found) - f64::from(number));
+    pub fn of_numbers(number: usize, text: String, numbers: &[f64], predicted: &[f32]) -> Self {
+        let errors = || numbers.iter().zip(predicted).map(|(&number, &found)| f64::from(found) - number);
         let squared: f64 = errors().map(|error| error * error).sum();
         let absolute: f64 = errors().map(f64::abs).sum();
         let count = numbers.len() as f64;

@@ -84,7 +84,7 @@ fn numbers_are_better_where_they_are_nearer() {
             row: index,
             text: format!("text {index}"),
             second: None,
-            numbers: vec![index as f32],
+            numbers: vec![index as f64],
             predicted: vec![index as f32 + if index == 3 { 9.0 } else { off }],
         };
         let rows: Vec<_> = (0..20).map(row).collect();
@@ -161,6 +161,10 @@ fn labels_are_right_in_any_order_and_texts_go_by_chrf() {
     let names = |labels: &[&str]| labels.iter().map(|&label| label.to_owned()).collect::<Vec<String>>();
     let row = ComparedRow::of_labels(2, String::new(), names(&["b", "a"]), names(&["a", "b"]));
     assert_eq!((row.outcome, row.expected.as_str(), row.expected == row.answer), (1.0, "a, b", true));
+    let half = ComparedRow::of_labels(2, String::new(), names(&["b", "a"]), names(&["a", "c", "c"]));
+    let found = compare_pairs(["A", "B"], &RowScheme::LABELS, &[(&row, &half)], NUM_RESAMPLES);
+    let f1 = found.figures[1].difference;
+    assert_eq!((found.figures[1].name.as_str(), f1.first, f1.second), ("micro_f1", 1.0, 0.5));
     let text = |generated: &str| ComparedRow::of_text(2, "p".into(), "the quick brown fox".into(), generated.into());
     let (one, other) = (text("the quick"), text("the quick brown fox "));
     let found = compare_pairs(["A", "B"], &RowScheme::TEXTS, &[(&one, &other)], NUM_RESAMPLES);

@@ -78,7 +78,7 @@ impl RunComparison {
             return format!("Nothing could be measured of both {first} and {second}.");
         };
         let (by, title) = (figure.gain(), within_sentence(&figure.title));
-        let test = self.deciding_test().map(|test| format!("; McNemar p = {}", probability(test.p_exact)));
+        let test = self.deciding_test().map(|test| format!("; McNemar p {}", probability(test.p_exact)));
         if by == 0.0 {
             return match test {
                 Some(test) => format!("{first} and {second} have as many rows right{test}: neither is better."),
@@ -111,8 +111,8 @@ impl RunComparison {
         let Some(test) = &self.test else { return String::new() };
         let [first, second] = &self.names;
         format!(
-            "Only {first} right: {}. Only {second} right: {}. McNemar's test on these: exact p = {}, mid-p = {}, chi-squared {:.2} with \
-             p = {}.",
+            "Only {first} right: {}. Only {second} right: {}. McNemar's test on these: exact p {}, mid-p {}, chi-squared {:.2} with \
+             p {}.",
             test.only_first,
             test.only_second,
             probability(test.p_exact),
@@ -151,13 +151,13 @@ fn within_sentence(title: &str) -> String {
     }
 }
 
-/// Two digits that count.
+/// What stands behind "p": two digits that count.
 fn probability(p: f64) -> String {
     if p < 0.0001 {
         "below 0.0001".to_owned()
     } else if p < 0.01 {
-        format!("{p:.4}")
+        format!("= {p:.4}")
     } else {
-        format!("{p:.2}")
+        format!("= {p:.2}")
     }
 }

@@ -14,7 +14,7 @@ use crate::data::{
 use crate::task::guess::beginning;
 use crate::task::plain_texts::PlainText;
 use crate::task::{Purpose, ReadRequest};
-use crate::words::plural;
+use crate::words::{plural, quote_short};
 
 /// Rows of the preview.
 const PREVIEW: usize = 5;
@@ -139,10 +139,8 @@ fn take_row(row: &mut Row, used: &[UsedColumn], columns: &[String], shape: RowSh
 
 fn take_score(cell: &str, column: &str) -> Result<f32, BadCell> {
     parse_score(cell).ok_or_else(|| {
-        let shown: String = cell.trim().chars().take(MAX_SHOWN).collect();
-        let more = if shown.len() < cell.trim().len() { "…" } else { "" };
-        let score = shown + more;
-        BadCell::Other(format!("the score {score:?} is not a number, and no word that is known (column {column:?})"))
+        let score = quote_short(cell.trim(), MAX_SHOWN);
+        BadCell::Other(format!("the score {score} is not a number, and no word that is known (column {column:?})"))
     })
 }
 
@@ -276,7 +274,7 @@ mod tests {
         let files = DataFiles {
             train: ("x.csv".into(), text.into_bytes()),
             valid: Some(("v.csv".into(), b"text,label\nother,e\n".to_vec())),
-            test: None,
+            ..DataFiles::default()
         };
         let merge_labels = [("c".to_owned(), "a".to_owned())].into();
         let read = ReadOptions { merge_labels, ..ReadOptions::default() };
@@ -304,7 +302,7 @@ mod tests {
         let files = DataFiles {
             train: ("notes.txt".into(), text.clone().into_bytes()),
             valid: Some(("more.txt".into(), b"another line, with a comma\n".to_vec())),
-            test: None,
+            ..DataFiles::default()
         };
         let read = ReadOptions { text_column: Some("text".into()), ..ReadOptions::default() };
         let (dataset, _) = read_files(&files, &read).expect("lines");
@@ -319,7 +317,7 @@ mod tests {
         let files = DataFiles {
             train: ("x.csv".into(), text.into_bytes()),
             valid: Some(("v.csv".into(), b"sentence1,sentence2,score\none 3,two 3,0.3\n".to_vec())),
-            test: None,
+            ..DataFiles::default()
         };
         let (dataset, summary) = read_files(&files, &ReadOptions::default()).expect("good rows");
         assert_eq!((dataset.num_conflicts, summary.num_duplicates, summary.num_leaks), (1, 2, 1));

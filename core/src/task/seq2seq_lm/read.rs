@@ -6,7 +6,7 @@ use crate::data::{
     read_rows, share_out, take_filled,
 };
 use crate::task::{Purpose, ReadRequest};
-use crate::words::count;
+use crate::words::{count, quote_short};
 
 /// Rows of the preview.
 const PREVIEW: usize = 5;
@@ -71,10 +71,8 @@ fn warn_of_one_target(rows: &[TextPair]) -> Option<String> {
     if rows.len() < 2 || rows.iter().any(|row| row.target != *target) {
         return None;
     }
-    let shown: String = target.chars().take(MAX_SHOWN).collect();
-    let more = if shown.len() < target.len() { "…" } else { "" };
-    let num_rows = count(rows.len());
-    Some(format!("all {num_rows} training rows have the target {:?}: there is nothing to learn", shown + more))
+    let (num_rows, target) = (count(rows.len()), quote_short(target, MAX_SHOWN));
+    Some(format!("all {num_rows} training rows have the target {target}: there is nothing to learn"))
 }
 
 #[cfg(test)]
@@ -147,7 +145,7 @@ mod tests {
     #[test]
     fn a_column_that_the_test_file_lacks_is_named() {
         let test = Some(("t.csv".to_owned(), b"text,summary\nhello,there\nthere,hello\n".to_vec()));
-        let files = DataFiles { train: ("x.csv".into(), rows().into_bytes()), valid: None, test };
+        let files = DataFiles { train: ("x.csv".into(), rows().into_bytes()), test, ..DataFiles::default() };
         let error = read_files(&files, &ReadOptions::default()).expect_err("other columns").to_string();
         assert!(error.starts_with("test file \"t.csv\": there is no column \"source\""), "{error}");
     }

@@ -177,7 +177,7 @@ mod tests {
     fn own_validation_rows_teach_nothing_where_no_row_to_train_on_has_a_label() {
         let train = ("x.csv".to_owned(), rows(5, |_| "").into_bytes());
         let valid = Some(("v.csv".to_owned(), rows(5, label).into_bytes()));
-        let error = build_as(DataFiles { train, valid, test: None }, &ReadOptions::default());
+        let error = build_as(DataFiles { train, valid, ..DataFiles::default() }, &ReadOptions::default());
         assert!(matches!(error, Err(DataError::NothingUsable { num_rows: 5, row: 2, .. })), "{error:?}");
     }
 

@@ -1,13 +1,14 @@
 //! One label for a text, or for a pair of texts.
 //!
 //! In: tables with a column of texts, perhaps one of second texts, and a column of labels. `read` makes labeled rows of
-//! them, `draw` says by which labels they are shared out; `rows` are the rows of a run, `measure` their figures; `card` says how
-//! the model is used.
+//! them, `draw` says by which labels they are shared out; `passed_over` names columns that may be labels, too; `rows` are the
+//! rows of a run, `measure` their figures; `card` says how the model is used.
 
 mod answers;
 mod card;
 mod draw;
 mod measure;
+mod passed_over;
 mod read;
 mod rows;
 
@@ -280,7 +281,7 @@ mod tests {
         let row = |i: usize| {
             format!("{},{}\n", vec!["hello"; i + 1].join(" "), ["usual", "rare"][usize::from(i.is_multiple_of(4))])
         };
-        format!("text,label\n{}only one cell\n", (0..20).map(row).collect::<String>())
+        format!("text,label\n{}one cell,too,many\n", (0..20).map(row).collect::<String>())
     }
 
     #[test]

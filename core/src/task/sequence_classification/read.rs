@@ -1,14 +1,16 @@
 //! Files to labeled rows in three splits: labels get ids, rows without text or label are put aside, repeats are counted.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 use super::PreviewRow;
 use super::draw::FileLabels;
+use super::passed_over::note_on_flags;
 use crate::config::ReadOptions;
 use crate::data::{
-    BadCell, DataError, Merges, NO_VALIDATION_ROWS, ReadRows, ReadSummary, Row, RowFormat, RowReader, SourceRow, Table,
-    UsedColumn, advise_on_classes, choose_columns, count_repeats, parse, share_out, sorted_labels, take_filled,
+    BadCell, DataError, Merges, NO_VALIDATION_ROWS, ReadRows, ReadSummary, Row, RowFormat, RowReader, SourceRow, Split,
+    Table, UsedColumn, advise_on_classes, choose_columns, count_repeats, in_file_of, parse, share_out, sorted_labels,
+    take_filled,
 };
 use crate::task::by_hand::{nothing_labeled, say_unlabeled};
 use crate::task::class_labels::{
@@ -78,15 +80,19 @@ pub fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSummary),
 fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(Dataset, ReadSummary), DataError> {
     let (files, read, split) = (request.files, request.read, &request.run.split);
     let has_dashes = Cell::new(false);
+    let passed_over: RefCell<Option<String>> = RefCell::default();
+    let is_guessed = request.purpose == Purpose::Train && read.label_column.is_none() && known_labels.is_empty();
     let choose = |table: &Table, read: &ReadOptions| -> Result<Vec<UsedColumn>, DataError> {
         let columns = choose_columns(table, read, known_labels)?;
         has_dashes.set(has_rows_without_agreement(table, columns.label, known_labels));
+        passed_over.replace(is_guessed.then(|| note_on_flags(table, &columns)).flatten());
         Ok(columns.used())
     };
     let mut read_row =
         |row: &mut Row, used: &[UsedColumn], columns: &[String]| take_row(row, used, columns, has_dashes.get());
     let mut format = RowFormat { parse: &parse, choose: &choose, read_row: &mut read_row };
     let (mut reader, mut rows) = RowReader::begin(files, read, &mut format)?;
+    reader.summary.warnings.extend(passed_over.take());
     let label_column = reader.summary.column_of("label").to_owned();
     if has_dashes.get() {
         let note = format!(
@@ -112,12 +118,12 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
         return Err(nothing_labeled(&reader.summary));
     }
     // Rows of which none is held back may be there to be measured only, and then one class will do.
-    let is_for_training = split.valid_fraction > 0.0 || split.test_fraction > 0.0 || has_own_file;
-    if is_for_training {
+    let holds_rows_back = split.valid_fraction > 0.0 || split.test_fraction > 0.0 || has_own_file;
+    if holds_rows_back {
         reader.summary.warnings.extend(merges.unused());
         reader.summary.warnings.extend(note_missing(&labels));
     }
-    if is_for_training
+    if holds_rows_back
         && !can_be_labeled
         && let [label] = labels.as_slice()
     {
@@ -126,18 +132,18 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
     let preview = rows.iter().take(PREVIEW).map(preview_row).collect();
 
     let ids: HashMap<&str, usize> = labels.iter().enumerate().map(|(id, label)| (label.as_str(), id)).collect();
-    let mut read_own = |role: &'static str| -> Result<Option<Vec<SourceRow<IdRow>>>, DataError> {
-        let Some(mut rows) = reader.own_file(role, &mut format)? else { return Ok(None) };
+    let mut read_own = |split: Split| -> Result<Option<Vec<SourceRow<IdRow>>>, DataError> {
+        let Some(mut rows) = reader.own_file(split, &mut format)? else { return Ok(None) };
         let mut merges = Merges::new(read);
         merge_labels(&mut rows, &mut merges);
-        reader.summary.warnings.extend(merges.merged().into_iter().map(|note| format!("{role} file: {note}")));
+        reader.summary.warnings.extend(merges.merged().into_iter().map(|note| in_file_of(split, note)));
         let note = take_for_trained(rows.iter_mut().map(|row| &mut row.value.label), &labels);
-        reader.summary.warnings.extend(note.map(|note| format!("{role} file: {note}")));
+        reader.summary.warnings.extend(note.map(|note| in_file_of(split, note)));
         let labeled = label_rows(rows, &ids, &labels, &label_column);
-        labeled.map(Some).map_err(|source| reader.in_own_file(role, source))
+        labeled.map(Some).map_err(|source| reader.in_own_file(split, source))
     };
-    let valid = read_own("validation")?;
-    let test = read_own("test")?;
+    let valid = read_own(Split::Valid)?;
+    let test = read_own(Split::Test)?;
     let train = label_rows(rows, &ids, &labels, &label_column)?;
 
     let is_split = valid.is_none() && (split.valid_fraction > 0.0 || test.is_none() && split.test_fraction > 0.0);
@@ -157,7 +163,7 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
         .map(|rows| rows.iter().map(|row| ((row.input.text.as_str(), row.input.second.as_deref()), row.label)));
     let num_conflicts = count_repeats(texts, "label", &mut summary);
     // Few rows of classes that the model knows are rows to measure.
-    if is_for_training || !labels.iter().all(|label| known_labels.contains(label)) {
+    if holds_rows_back || !labels.iter().all(|label| known_labels.contains(label)) {
         let counts = |rows: &[Vec<LabeledText<usize>>]| {
             let mut counts = vec![0; labels.len()];
             rows.iter().flatten().for_each(|row| counts[row.label] += 1);
@@ -238,6 +244,7 @@ mod tests {
             train: file("train.csv", train),
             valid: valid.map(|text| file("valid.csv", text)),
             test: test.map(|text| file("test.csv", text)),
+            ..DataFiles::default()
         }
     }
 

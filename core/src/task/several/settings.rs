@@ -11,7 +11,7 @@ const OF_ONE_TASK: [&str; 6] =
 #[must_use]
 pub fn goes_with_others(task: Task) -> bool {
     let spec = task.spec();
-    !spec.head.writes() && spec.head != HeadKind::Image
+    !spec.writes() && spec.head != HeadKind::Image
 }
 
 /// Settings that not every task has, of which a run of these has these.

@@ -39,6 +39,11 @@ pub(super) struct RawSpan {
     pub(super) text: Option<String>,
 }
 
+/// A word or tag without the white space around it; of a no-break space alone there is a word, too.
+fn trimmed(item: &str) -> &str {
+    item.trim_matches(|letter: char| letter.is_ascii_whitespace())
+}
+
 /// The words of a cell: a list, or a text with spaces between the words.
 ///
 /// # Errors
@@ -78,7 +83,7 @@ fn items_of(values: Vec<Value>) -> Result<Items, String> {
     let mut items = Items { values: Vec::with_capacity(values.len()), are_ids };
     for (index, value) in values.into_iter().enumerate() {
         items.values.push(match value {
-            Value::String(text) => text.trim().to_owned(),
+            Value::String(text) => trimmed(&text).to_owned(),
             Value::Number(number) => number.to_string(),
             Value::Null => String::new(),
             Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
@@ -110,7 +115,7 @@ fn read_python_list(cell: &str) -> Option<Items> {
                 }
                 None
             })?;
-            items.values.push(text.trim().to_owned());
+            items.values.push(trimmed(&text).to_owned());
             items.are_ids = false;
             rest = &rest[end..];
         } else {

@@ -4,9 +4,11 @@
 use serde_json::Value;
 
 use super::cells::{is_span, read_tags, read_words};
+use super::tags::OUTSIDE;
 use crate::config::ReadOptions;
 use crate::data::{
-    DataError, Format, SENTENCE_NAMES, TAG_NAMES, TOKEN_NAMES, Table, UsedColumn, best_named, find_column, name_rank,
+    DataError, Format, SENTENCE_NAMES, TAG_NAMES, TOKEN_NAMES, Table, UsedColumn, best_named, find_column, is_tag,
+    name_rank,
 };
 
 /// Names of columns of texts.
@@ -95,8 +97,10 @@ fn choose_tags(
         let named = |names: &[&str]| best_named(table, names, &[]);
         let first = if is_conll_u { form } else { named(TOKEN_NAMES).unwrap_or(0) };
         let last = if is_conll_u { upos } else { last };
+        let (first, last) = if has_tags_first(table) { (1, 0) } else { (first, last) };
         (tokens.unwrap_or(first), tags.unwrap_or(last))
     } else {
+        let are_guessed = tokens.is_none() && tags.is_none();
         let named = |names: &[&str], taken: Option<usize>| {
             let ranked = lists().filter(|&column| Some(column) != taken);
             ranked.filter_map(|column| Some((name_rank(&table.columns[column], names)?, column))).min()
@@ -122,11 +126,30 @@ fn choose_tags(
         if !have_equal_counts(table, tokens, tags) {
             return None;
         }
-        (tokens, tags)
+        let are_swapped = are_guessed && holds_tags(table, tokens) && !holds_tags(table, tags);
+        if are_swapped { (tags, tokens) } else { (tokens, tags) }
     };
     let sentence = sentence.map(|index| UsedColumn { role: "sentence", index });
     let used = [UsedColumn { role: "tokens", index: tokens }, UsedColumn { role: "tags", index: tags }];
     Some(used.into_iter().chain(sentence).collect())
+}
+
+/// Whether the first column holds tags such as `B-PER`, and the last none: `B-PER ada`.
+pub(super) fn has_tags_first(table: &Table) -> bool {
+    let last = table.columns.len().saturating_sub(1);
+    last > 0 && holds_tags(table, 0) && !holds_tags(table, last)
+}
+
+/// Whether nearly all cells of a column are tags such as `B-PER`, `O` among them.
+fn holds_tags(table: &Table, column: usize) -> bool {
+    let filled = || cells(table, column).map(|(_, cell)| cell).filter(|cell| !cell.is_empty());
+    let (mut num_tagged, mut has_outside) = (0, false);
+    for cell in filled() {
+        let tags = read_tags(cell).map(|tags| tags.values).unwrap_or_default();
+        has_outside |= tags.iter().any(|tag| tag == OUTSIDE);
+        num_tagged += usize::from(!tags.is_empty() && tags.iter().all(|tag| is_tag(tag)));
+    }
+    has_outside && num_tagged * 10 >= filled().count() * NEARLY_ALL
 }
 
 /// The columns of a text and its spans.
@@ -281,6 +304,20 @@ mod tests {
         let line = |id: usize, form: &str| format!("{id}\t{form}\t_\tNOUN\t_\t_\t0\troot\t_\t_\n");
         let conll_u = [line(1, "Haus"), line(2, "Boot"), "\n".into(), line(1, "Rad")].concat();
         assert_eq!(guess("x.conllu", &conll_u), owned(&[("column 2", "tokens"), ("column 4", "tags")]));
+    }
+
+    #[test]
+    fn of_conll_columns_the_first_may_be_the_tag() {
+        let text = "B-PER\tada\nO\tlives\n\nO\tin\nB-LOC\toslo\n";
+        let expected = owned(&[("column 2", "tokens"), ("column 1", "tags")]);
+        assert_eq!(guess("x.bio", text), expected);
+        let read = ReadOptions { tokens_column: Some("column 2".into()), ..ReadOptions::default() };
+        assert_eq!(roles("x.bio", text, &read).expect("it is there"), expected);
+        let twice = "O\tO\nB-PER\tB-PER\n\nO\tO\n";
+        assert_eq!(guess("x.bio", twice), owned(&[("column 1", "tokens"), ("column 2", "tags")]));
+        let read = ReadOptions { has_header: Some(false), ..ReadOptions::default() };
+        let commas = text.replace('\t', ",");
+        assert_eq!(roles("x.csv", &commas, &read).expect("a row is a token"), expected);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::super::{Purpose, ReadRequest};
-use super::tags::{OUTSIDE, Scheme, sort_tags, split_tag};
+use super::tags::{OUTSIDE, SMALL_OUTSIDE, Scheme, are_small, sort_tags, split_tag, to_capital};
 use super::tagset::TagSet;
 use crate::data::DataError;
 use crate::words::plural;
@@ -21,6 +21,8 @@ pub(super) struct NamedTags {
     pub(super) labels: Vec<String>,
     /// The number of each tag of the [`TagSet`], in its order.
     pub(super) ids: Vec<usize>,
+    /// The tags of the files are written small.
+    pub(super) are_small: bool,
     /// What was done, where that is not obvious.
     pub(super) notes: Vec<String>,
 }
@@ -55,9 +57,23 @@ pub(super) fn name_tags<'t, I: Iterator<Item = &'t [usize]>>(
         tags_of_rows().flatten().for_each(|&tag| counts[numbers[tag]] += 1);
         let labels = name_ids(&counts, set.names.take(), request, &mut notes);
         set.close((0..labels.len()).map(|id| (id.to_string(), id)).collect());
-        return Ok(NamedTags { labels, ids: numbers, notes });
+        return Ok(NamedTags { labels, ids: numbers, are_small: false, notes });
     }
-    let mut labels = set.raw.clone();
+    let mut counts = vec![0; num_tags];
+    tags_of_rows().flatten().for_each(|&tag| counts[tag] += 1);
+    // A model that has them so reads them so.
+    let are_known = request.known_labels.iter().any(|label| label == SMALL_OUTSIDE);
+    let are_small = !are_known && are_small(&set.raw, &counts);
+    let read_as = |tag: &String| if are_small { to_capital(tag) } else { tag.clone() };
+    let mut labels: Vec<String> = set.raw.iter().map(read_as).collect();
+    if request.purpose == Purpose::Measure {
+        notes.extend(convert_prefixes(&mut labels, request.known_labels));
+    }
+    let spelled = labels.clone();
+    if are_small {
+        let note = "tags are written small in the file: \"o\" is read as \"O\", and prefixes such as \"b-\" as \"B-\"";
+        notes.push(note.into());
+    }
     if let Some(scheme) = scheme_of_spans
         && request.purpose == Purpose::Train
     {
@@ -67,10 +83,36 @@ pub(super) fn name_tags<'t, I: Iterator<Item = &'t [usize]>>(
     }
     sort_tags(&mut labels);
     labels.dedup();
-    let ids: HashMap<String, usize> = labels.iter().enumerate().map(|(id, label)| (label.clone(), id)).collect();
-    let of_set = set.raw.iter().map(|tag| ids[tag]).collect();
+    let mut ids: HashMap<String, usize> = labels.iter().enumerate().map(|(id, label)| (label.clone(), id)).collect();
+    let of_set: Vec<usize> = spelled.iter().map(|tag| ids[tag]).collect();
+    ids.extend(set.raw.iter().cloned().zip(of_set.iter().copied()));
     set.close(ids);
-    Ok(NamedTags { labels, ids: of_set, notes })
+    Ok(NamedTags { labels, ids: of_set, are_small, notes })
+}
+
+/// Reads tags of BIOES and BILOU as those of a model that knows BIO alone, which is exact: an entity is where it was. Says so with an
+/// example. A model that knows such prefixes itself would take the tags for other ones.
+fn convert_prefixes(tags: &mut [String], known: &[String]) -> Option<String> {
+    let in_bio = |tag: &str| match split_tag(tag).0 {
+        Some('S' | 'U') => Some('B'),
+        Some('E' | 'L') => Some('I'),
+        _ => None,
+    };
+    if known.iter().any(|label| in_bio(label).is_some()) {
+        return None;
+    }
+    let mut example = None;
+    for tag in tags.iter_mut().filter(|tag| !known.contains(tag)) {
+        let Some(prefix) = in_bio(tag) else { continue };
+        let converted = format!("{prefix}-{}", split_tag(tag).1);
+        if known.contains(&converted) {
+            example.get_or_insert_with(|| format!("{tag:?} is read as {converted:?}"));
+            *tag = converted;
+        }
+    }
+    example.map(|example| {
+        format!("the tags have prefixes that the model has not: they are read as the model has them, so {example}")
+    })
 }
 
 fn type_of(tag: &str, scheme: Scheme) -> String {
@@ -201,6 +243,25 @@ mod tests {
         let mut labels = owned(&["O", "B-LOC"]);
         adopt(&mut labels, tags.iter_mut(), &owned(&["B-PER", "O"]));
         assert_eq!((labels, tags), (owned(&["O", "B-LOC"]), [vec![2, 0], vec![0]]));
+    }
+
+    #[test]
+    fn tags_of_longer_schemes_are_read_as_a_model_of_bio_has_them() {
+        let convert = |tags: &[&str], known: &[&str]| {
+            let mut tags = owned(tags);
+            let said = convert_prefixes(&mut tags, &owned(known));
+            (tags, said.is_some_and(|said| said.ends_with("so \"S-PER\" is read as \"B-PER\"")))
+        };
+        let bio = ["O", "B-PER", "I-PER"];
+        let all = ["O", "S-PER", "B-PER", "I-PER", "E-PER", "U-PER", "L-PER"];
+        let expected = owned(&["O", "B-PER", "B-PER", "I-PER", "I-PER", "B-PER", "I-PER"]);
+        assert_eq!(convert(&all, &bio), (expected, true));
+        for (tags, known) in
+            [(&all[..5], &all[..5]), (&["S-LOC", "B-LOC", "PER"][..], &bio[..]), (&all[..2], &all[2..5])]
+        {
+            let said = "known as they are, of a type that is not known, or of a model that has such prefixes";
+            assert_eq!(convert(tags, known), (owned(tags), false), "{said}");
+        }
     }
 
     #[test]

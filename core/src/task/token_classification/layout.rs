@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::cells::{read_spans, read_tags, read_words};
 use super::place::{char_bounds, place_in_words};
 use super::spans::Span;
-use super::tags::{OUTSIDE, Scheme};
+use super::tags::{OUTSIDE, Scheme, to_capital, to_small};
 use super::write::{write_items, write_spans};
 use crate::metrics::{EntitySpan, entity_spans};
 
@@ -22,6 +22,8 @@ pub struct TagLayout {
     pub labels: Vec<String>,
     /// What tags are called in the order of their ids, where the file has ids.
     pub names_of_ids: Vec<String>,
+    /// The tags of the file are written small, `o` and `b-PER`.
+    pub are_small: bool,
     /// The cells hold spans of a text.
     pub has_spans: bool,
     /// A span as it stands in the file, where there is one.
@@ -65,7 +67,7 @@ impl TagLayout {
             return Err(format!("it has {} tags and {} words", items.values.len(), words.len()));
         }
         if self.names_of_ids.is_empty() {
-            return Ok(items.values);
+            return Ok(self.as_read(items.values));
         }
         let name = |id: &String| {
             let index: Option<usize> = id.parse().ok();
@@ -73,6 +75,11 @@ impl TagLayout {
             name.cloned().ok_or_else(|| format!("no tag has the id {id}"))
         };
         items.values.iter().map(name).collect()
+    }
+
+    /// Tags of a cell as they are read.
+    pub(super) fn as_read(&self, tags: Vec<String>) -> Vec<String> {
+        if self.are_small { tags.iter().map(|tag| to_capital(tag)).collect() } else { tags }
     }
 
     /// What the cell of a row holds once its words have these tags; `before` is what stands there.
@@ -89,6 +96,10 @@ impl TagLayout {
         if self.has_spans {
             let entities = entity_spans(tags);
             return write_spans(before, self.example.as_deref(), (text, &words_in_bytes(text, words)), &entities);
+        }
+        if self.are_small {
+            let small: Vec<String> = tags.iter().map(|tag| to_small(tag)).collect();
+            return Ok(write_items(before, &small, false));
         }
         if self.names_of_ids.is_empty() {
             return Ok(write_items(before, tags, false));
@@ -237,6 +248,10 @@ mod tests {
             (names.find_new(&owned("O I-PER")), names.find_new(&owned("O I-LOC"))),
             (None, Some("I-LOC".into()))
         );
+
+        let small = TagLayout { are_small: true, ..layout(Scheme::Bio) };
+        assert_eq!(small.tags_of("b-PER o", text, &words), Ok(owned("B-PER O")));
+        assert_eq!(small.cell_with(&owned("O B-PER"), "b-PER o", text, &words), Ok("o b-PER".into()));
 
         let ids = TagLayout { names_of_ids: owned("O B-PER"), ..layout(Scheme::Bio) };
         assert_eq!(ids.tags_of("[1, 0]", text, &words), Ok(owned("B-PER O")));

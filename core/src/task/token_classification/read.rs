@@ -14,7 +14,7 @@ use super::{TagLayout, labels, names, write};
 use crate::config::ReadOptions;
 use crate::data::{
     BadCell, DataError, EditedLabel, Format, NO_VALIDATION_ROWS, ReadRows, ReadSummary, Row, RowFormat, RowReader,
-    SourceRow, Table, UsedColumn, count_repeats, edited_labels, list_rows, parse_tagged, share_out,
+    SourceRow, Split, Table, UsedColumn, count_repeats, edited_labels, list_rows, parse_tagged, share_out,
 };
 use crate::metrics::entity_spans;
 use crate::words::plural;
@@ -61,18 +61,20 @@ pub(super) fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSu
     }
     reader.summary.warnings.extend(named.notes);
     let mut widened = std::mem::take(&mut rows.widened);
-    let mut read_own = |role: &'static str| {
+    let mut read_own = |split: Split| {
         let mut take = |row: &mut Row, used: &[UsedColumn], columns: &[String]| rows.take(row, used, columns);
         let mut format = RowFormat { parse: &parse, choose: &choose, read_row: &mut take };
-        let read = reader.own_file(role, &mut format)?;
-        widened.extend(std::mem::take(&mut rows.widened).into_iter().map(|row| format!("{role} {row}")));
+        let read = reader.own_file(split, &mut format)?;
+        let in_file = |row: String| format!("{} {row}", split.words());
+        widened.extend(std::mem::take(&mut rows.widened).into_iter().map(in_file));
         Ok::<_, DataError>(read)
     };
-    let valid = read_own("validation")?;
-    let test = read_own("test")?;
+    let valid = read_own(Split::Valid)?;
+    let test = read_own(Split::Test)?;
     let labels = named.labels;
     let layout = TagLayout {
         names_of_ids: if are_ids { labels.clone() } else { Vec::new() },
+        are_small: named.are_small,
         has_spans: rows.has_spans,
         example: rows.example.take(),
         ..TagLayout::default()
@@ -146,7 +148,7 @@ fn types_in_cell(cell: &str, layout: &TagLayout) -> Option<Vec<String>> {
     }
     let tags = read_tags(cell).ok()?.values;
     if layout.names_of_ids.is_empty() {
-        return Some(types_of_tags(tags.iter().map(String::as_str)));
+        return Some(types_of_tags(layout.as_read(tags).iter().map(String::as_str)));
     }
     let name = |id: &String| layout.names_of_ids.get(id.parse::<usize>().ok()?).map(String::as_str);
     Some(types_of_tags(tags.iter().map(name).collect::<Option<Vec<&str>>>()?.into_iter()))
@@ -227,8 +229,10 @@ impl<'k> RowsOfFile<'k> {
             let reason = format!("there are {tokens} and {tags} (columns {:?} and {:?})", names[0], names[1]);
             return Err(BadCell::Other(reason));
         }
+        // A token may be white space that its file keeps, such as a no-break space.
+        let is_empty = |item: &str, what: &str| item.is_empty() || what == "tag" && item.trim().is_empty();
         for (items, name, what) in [(tokens, names[0], "token"), (tags, names[1], "tag")] {
-            if let Some(index) = items.values.iter().position(|item| item.trim().is_empty()) {
+            if let Some(index) = items.values.iter().position(|item| is_empty(item, what)) {
                 return Err(BadCell::Empty(format!("{what} {} is empty (column {name:?})", index + 1)));
             }
         }

@@ -14,7 +14,8 @@ fn build(
     purpose: Purpose,
 ) -> Result<(Dataset, ReadSummary), DataError> {
     let file = |index: usize| files.get(index).map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()));
-    let files = DataFiles { train: file(0).expect("a training file"), valid: file(1), test: file(2) };
+    let files =
+        DataFiles { train: file(0).expect("a training file"), valid: file(1), test: file(2), ..DataFiles::default() };
     let run = RunConfig { split: NONE_HELD_BACK, ..RunConfig::default() };
     let known: Vec<String> = known_labels.iter().map(|label| (*label).to_owned()).collect();
     read_dataset(&ReadRequest {
@@ -259,7 +260,7 @@ fn tags_that_were_corrected_are_read_and_move_no_row() {
     };
     let text: String = (0..40).map(sentence).collect();
     let read_with = |log: Vec<RowEdit>| {
-        let files = DataFiles { train: ("x.conll".into(), text.clone().into_bytes()), valid: None, test: None };
+        let files = DataFiles { train: ("x.conll".into(), text.clone().into_bytes()), ..DataFiles::default() };
         let read = ReadOptions { edits: RowEdits { log }, ..ReadOptions::default() };
         let request = ReadRequest {
             files: &files.into(),
@@ -288,6 +289,36 @@ fn tags_that_were_corrected_are_read_and_move_no_row() {
     assert_eq!([words(8), words(11)], [Some("so/B-PER it2/I-PER"), Some("so/O it3/O")]);
     assert!(after.labels.contains(&"I-PER".to_owned()), "a tag that nobody had");
     assert_eq!(summary.notes, ["by edits: 3 rows read otherwise"]);
+}
+
+#[test]
+fn tags_that_are_written_small_are_read_as_others_and_it_is_said() {
+    let text = "Ada b-per\nHolm i-per\nin o\n\nRome b-loc\nis o\n\n";
+    let files = [("x.conll", text), ("valid.conll", "Rome b-loc\nis o\n\nso o\n")];
+    let (dataset, summary) = build(&files, &ReadOptions::default(), &[], Purpose::Train).expect("good rows");
+    assert_eq!(dataset.labels, ["O", "B-loc", "B-per", "I-per"]);
+    assert_eq!(tagged(&dataset)[2], (1, "Rome/B-loc is/O".to_owned()), "as in the training file");
+    let said = |summary: &ReadSummary| summary.warnings.iter().any(|warning| warning.contains("written small"));
+    assert!(said(&summary) && dataset.layout.are_small);
+    // A model that learned them as they stand is asked for them.
+    let known = ["o", "b-per", "i-per", "b-loc"];
+    let (dataset, summary) =
+        build(&[("x.conll", text)], &ReadOptions::default(), &known, Purpose::Measure).expect("good rows");
+    assert_eq!(tagged(&dataset)[0].1, "Ada/b-per Holm/i-per in/o");
+    assert!(!said(&summary));
+}
+
+#[test]
+fn words_may_be_white_space_that_is_kept() {
+    let (dataset, summary) = train("x.conll", "10\u{a0}000 O\n\u{a0} O\nRome B-LOC\n\nso O\n");
+    assert_eq!(tagged(&dataset)[0].1, "10\u{a0}000/O \u{a0}/O Rome/B-LOC");
+    assert!(reasons(&summary).is_empty(), "{summary:?}");
+}
+
+#[test]
+fn tags_before_their_words_are_read_as_those_behind() {
+    let (dataset, _) = train("x.bio", "B-PER\tada\nO\tlives\n\nO\tin\nB-LOC\toslo\n");
+    assert_eq!(tagged(&dataset), rows(&[(1, "ada/B-PER lives/O"), (4, "in/O oslo/B-LOC")]));
 }
 
 #[test]

@@ -6,8 +6,8 @@ use super::cells::{is_span, read_spans, read_tags, read_words};
 use super::columns::choose;
 use crate::config::ReadOptions;
 use crate::data::{
-    Format, Row, SENTENCE_NAMES, TAG_NAMES, TOKEN_NAMES, choose_columns, is_conll_u, is_tagged_conll, name_rank,
-    parse_keeping_nested, read_text,
+    Format, Row, SENTENCE_NAMES, TAG_NAMES, TOKEN_NAMES, choose_columns, is_conll_u, is_tag, is_tagged_conll,
+    name_rank, parse_keeping_nested, read_text,
 };
 use crate::task::guess::beginning;
 
@@ -122,6 +122,14 @@ fn has_list_columns(name: &str, bytes: &[u8]) -> bool {
     };
     let is_named = |column: usize, names: &[&str]| name_rank(&table.columns[column], names).is_some();
     let are_words_of_texts = || is_named(tags.index, TAG_NAMES) && is_long && nearly_all(&has_as_many);
+    // Tags such as `B-PER` between spaces are nothing else, whatever their column is called.
+    let are_tags = |row: &Row| {
+        let tags = read_tags(&row.cells[tags.index]);
+        tags.is_ok_and(|tags| !tags.values.is_empty() && tags.values.iter().all(|tag| is_tag(tag)))
+    };
+    if tokens.role == "tokens" && is_long && nearly_all(&has_as_many) && nearly_all(&are_tags) {
+        return true;
+    }
     let is_csv = table.format == Format::Csv;
     let are_words_in_lists = || is_named(tokens.index, TOKEN_NAMES) && are_lists(tokens.index);
     tokens.role == "tokens"
@@ -163,6 +171,7 @@ mod tests {
         let of_python =
             twenty_times("\"['EU', 'said']\",\"['B-ORG', 'O']\"\n\"['a', 'b', 'c']\",\"['O', 'O', 'O']\"\n");
         let of_numpy = twenty_times("\"['EU' 'said']\",\"[3 0]\"\n\"['a' 'b' 'c']\",\"[0 0 0]\"\n");
+        let joined = format!("sentence,word_labels\n{}", "EU said so,B-ORG O O\nHi Rome,O B-LOC\n".repeat(20));
         for (name, text) in [
             ("train.conll", "EU\tB-ORG\nsaid\tO\n\nHi\tO\n"),
             ("train", "EU NNP B-NP B-ORG\nsaid VBD B-VP O\n\nHi UH B-NP O\n"),
@@ -183,6 +192,9 @@ mod tests {
             ("a.csv", "text,label\nEU said,\"[{\"\"start\"\": 0, \"\"end\"\": 2, \"\"label\"\": \"\"ORG\"\"}]\"\n"),
             ("a.csv", "Sentence,POS,Tag\nEU said so,\"['N', 'V', 'R']\",\"['B-org', 'O', 'O']\"\n"),
             ("a.csv", of_numpy.as_str()),
+            ("a.csv", joined.as_str()),
+            ("a.bio", "B-ORG\teu\nO\tsaid\n\nO\thi\n"),
+            ("a.txt", "EU\torganization-other\nsaid\tO\n\nso\tO\nEU\torganization-other\n"),
             (
                 "de.conllu",
                 "# text = Rad\n1\tRad\t_\tNOUN\t_\t_\t0\troot\t_\t_\n\n1\tHut\t_\tNOUN\t_\t_\t0\troot\t_\t_\n",

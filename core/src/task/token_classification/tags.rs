@@ -7,6 +7,9 @@ use crate::metrics::{EntitySpan, TagScheme};
 /// The tag of a word that is in no entity.
 pub(super) const OUTSIDE: &str = "O";
 
+/// The same where a file writes its tags small.
+pub(super) const SMALL_OUTSIDE: &str = "o";
+
 /// Prefixes in the order in which a person is shown tags of one type.
 const PREFIXES: [char; 6] = ['B', 'I', 'E', 'L', 'S', 'U'];
 
@@ -167,6 +170,40 @@ pub(super) fn split_tag(tag: &str) -> (Option<char>, &str) {
     }
 }
 
+/// Whether tags are written small, as `o` and `b-per`: none has a capital prefix, and all others than `o` have a small one, or are words
+/// without capitals beside an `o` that half of the words have at least. `counts` says how many words have each.
+pub(super) fn are_small(tags: &[String], counts: &[usize]) -> bool {
+    let Some(outside) = tags.iter().position(|tag| tag == SMALL_OUTSIDE) else { return false };
+    let has_capitals = tags.iter().any(|tag| tag == OUTSIDE || split_tag(tag).0.is_some());
+    let others = || tags.iter().filter(|tag| *tag != SMALL_OUTSIDE);
+    let have_prefixes = || others().all(|tag| to_capital(tag) != *tag);
+    let is_usual = || counts[outside] * 2 >= counts.iter().sum::<usize>();
+    let are_words = || others().all(|tag| !tag.chars().any(char::is_uppercase));
+    !has_capitals && others().next().is_some() && (have_prefixes() || are_words() && is_usual())
+}
+
+/// A tag that is written small as all others have it: `O` of `o`, `B-per` of `b-per`.
+pub(super) fn to_capital(tag: &str) -> String {
+    let mut chars = tag.chars();
+    match (chars.next(), chars.next()) {
+        _ if tag == SMALL_OUTSIDE => OUTSIDE.to_owned(),
+        (Some(prefix), Some('-')) if prefix.is_ascii_lowercase() => {
+            let capital = format!("{}-{}", prefix.to_ascii_uppercase(), chars.as_str());
+            if split_tag(&capital).0.is_some() { capital } else { tag.to_owned() }
+        }
+        _ => tag.to_owned(),
+    }
+}
+
+/// The other way round: `b-per` of `B-per`.
+pub(super) fn to_small(tag: &str) -> String {
+    match split_tag(tag) {
+        _ if tag == OUTSIDE => SMALL_OUTSIDE.to_owned(),
+        (Some(prefix), label) => format!("{}-{label}", prefix.to_ascii_lowercase()),
+        (None, label) => label.to_owned(),
+    }
+}
+
 /// Sorts tags: `O` first, then by type and prefix.
 pub(super) fn sort_tags(tags: &mut [String]) {
     tags.sort_by(|a, b| key_of(a).cmp(&key_of(b)));
@@ -243,6 +280,21 @@ mod tests {
         for plain in ["B", "B-", "X-Y", "PER", "O", ""] {
             assert_eq!(split_tag(plain), (None, plain));
         }
+    }
+
+    #[test]
+    fn tags_that_are_written_small_are_known_and_read_as_others() {
+        let are_small = |tags: &[&str], counts: &[usize]| {
+            are_small(&tags.iter().map(|tag| (*tag).to_owned()).collect::<Vec<_>>(), counts)
+        };
+        assert!(are_small(&["b-per", "i-per", "o"], &[5, 5, 3]));
+        assert!(are_small(&["per", "o", "loc"], &[1, 5, 1]));
+        assert!(!are_small(&["n", "o", "v"], &[5, 5, 1]), "one of the parts of speech");
+        assert!(!are_small(&["o"], &[5]) && !are_small(&["b-per", "O"], &[1, 5]) && !are_small(&["B-x", "o"], &[1, 5]));
+        for (small, tag) in [("o", "O"), ("b-per", "B-per"), ("e-PER", "E-PER"), ("x-per", "x-per"), ("loc", "loc")] {
+            assert_eq!((to_capital(small).as_str(), to_small(tag).as_str()), (tag, small));
+        }
+        assert_eq!(to_capital("b-"), "b-");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::columns::has_tags_first;
 use crate::config::ReadOptions;
 use crate::data::{
     BadRow, DataError, Format, Row, Table, UsedColumn, choose_text_columns, find_column, is_tag, parse as parse_table,
@@ -70,7 +71,7 @@ pub(super) fn parse(name: &str, bytes: &[u8], read: &ReadOptions) -> Result<Tabl
         }
         (Some(column), _) => take_lists(&mut table, column),
     };
-    let is_text = |(_, words): &Sentence| words.iter().any(|word| word.contains(char::is_whitespace));
+    let is_text = |(_, words): &Sentence| words.iter().any(|word| word.contains(' '));
     if table.format == Format::Conll && sentences.iter().any(is_text) {
         return parse_table(name, bytes, read); // a table of texts with blank lines in it
     }
@@ -145,12 +146,15 @@ fn token_column(table: &Table, read: &ReadOptions) -> Result<Option<usize>, Data
     if table.format == Format::Conll {
         let (width, form) = CONLL_U;
         let is_conll_u = table.columns.len() == width && first_cell(table, 0).starts_with("[\"1\"");
-        return Ok(Some(if is_conll_u { form } else { named.unwrap_or(0) }));
+        let first = usize::from(has_tags_first(table));
+        return Ok(Some(if is_conll_u { form } else { named.unwrap_or(first) }));
     }
     if table.format == Format::Csv {
         let sentence = named_sentence(table);
         let first = (0..table.columns.len()).find(|&column| Some(column) != sentence);
-        return Ok(named.or(first.filter(|_| has_tags(table))));
+        let last = (0..table.columns.len()).rfind(|&column| Some(column) != sentence);
+        let found = if has_tags_first(table) { last } else { first.filter(|_| has_tags(table)) };
+        return Ok(named.or(found));
     }
     Ok(named.filter(|&column| {
         let cell = first_cell(table, column);
@@ -310,6 +314,20 @@ mod tests {
         let note = "the words of a sentence (column \"column 1\") are joined by spaces; tags and all other columns are \
                     not read: \"column 2\"";
         assert_eq!(notes, [note]);
+        // The tags stand first.
+        for (name, text) in
+            [("x.txt", "B-ORG EU\nO said\n\nB-LOC Paris\n"), ("x.csv", "B-ORG,EU\nO,said\n\nB-LOC,Paris\n")]
+        {
+            let read = ReadOptions { has_header: Some(false), ..ReadOptions::default() };
+            let (rows, notes) = texts(name, text, &read);
+            assert_eq!(rows, owned(&[(1, "EU said"), (4, "Paris")]), "{notes:?}");
+        }
+        // The sentence may stand behind both.
+        let behind = "tag,surface,sentence_id\nB-ORG,EU,1\nO,said,1\nB-LOC,Paris,2\n";
+        let found = texts("x.csv", behind, &ReadOptions { has_header: Some(true), ..ReadOptions::default() }).0;
+        assert_eq!(found.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["EU said", "Paris"]);
+        let kept = texts("x.conll", "10\u{a0}000 O\nEU B-ORG\n\nso O\n", &read).0;
+        assert_eq!(kept, owned(&[(1, "10\u{a0}000 EU"), (4, "so")]));
         // One word a line: by its name, or by its blank lines.
         for (name, text) in [
             ("x.txt", "EU\nsaid\n\n\"\nParis\n"),

@@ -53,6 +53,44 @@ fn the_class_is_that_of_auto_tokenizer() {
     }
 }
 
+/// As `AutoTokenizer` of transformers 5.24 answers; `tests/fixtures/pair_types.json` holds the segments of whole folders.
+#[test]
+fn the_class_says_whether_the_model_is_given_segments() {
+    for (name, model_type, expected) in [
+        (None, "bert", true),
+        (None, "electra", true),
+        (None, "distilbert", true),
+        (None, "deberta-v2", true),
+        (None, "albert", false),
+        (None, "mpnet", false),
+        (None, "roberta", false),
+        (None, "xlm-roberta", false),
+        (None, "modernbert", false),
+        (Some("BertTokenizerFast"), "albert", true),
+        (Some("ElectraTokenizer"), "roberta", true),
+        (Some("DebertaV2TokenizerFast"), "deberta-v2", true),
+        (Some("AlbertTokenizer"), "albert", false),
+        (Some("DistilBertTokenizerFast"), "bert", false),
+        (Some("PreTrainedTokenizerFast"), "bert", false),
+        (Some("TokenizersBackend"), "electra", false),
+        (Some("NoSuchTokenizer"), "bert", false),
+        (Some("BertTokenizer"), "modernbert", false),
+    ] {
+        for names_type_ids in [None, Some(true), Some(false)] {
+            let settings = Settings {
+                tokenizer_class: name.map(str::to_owned),
+                model_type: Some(model_type.to_owned()),
+                names_type_ids,
+                ..Settings::default()
+            };
+            let found = Class::of(&settings, None).gives_type_ids(&settings);
+            assert_eq!(found, names_type_ids.unwrap_or(expected), "{name:?} {model_type} {names_type_ids:?}");
+        }
+    }
+    let unnamed = Settings::default();
+    assert_eq!([Class::Bert, Class::AsWritten].map(|class| class.gives_type_ids(&unnamed)), [true, false]);
+}
+
 #[test]
 fn differences_are_told_and_spellings_are_not() {
     let settings = Settings::default();

@@ -41,7 +41,8 @@ pub(super) fn written(
             RowWriting::TokenLines { has_tabs } => set_fields(line, has_tabs, &fields)
                 .ok_or_else(|| cannot("a token or a tag is empty, or holds what stands between fields"))?,
             RowWriting::Delimited { separator, is_quoted } => {
-                record(line, (separator, is_quoted), &item_of_each(&before, index), &fields).map_err(cannot)?
+                let layout = (separator, is_quoted, located.table.columns.len());
+                record(line, layout, &item_of_each(&before, index), &fields).map_err(cannot)?
             }
             _ => return Err(cannot("it has no line for each token")),
         };
@@ -64,17 +65,19 @@ fn item_of_each(columns: &[(usize, Vec<String>)], token: usize) -> Vec<(usize, &
     columns.iter().filter_map(|(column, items)| Some((*column, items.get(token)?.as_str()))).collect()
 }
 
-/// A record with other fields; as it is where they are the same. `before` is how its fields were read.
+/// A record with other fields, of a table of so many columns; as it is where they are the same. `before` is how its fields were read:
+/// those that it lacks at its end as empty.
 ///
 /// # Errors
 /// Why it can't be written.
 fn record(
     line: &str,
-    (separator, is_quoted): (char, bool),
+    (separator, is_quoted, width): (char, bool, usize),
     before: &[(usize, &str)],
     fields: &[(usize, &str)],
 ) -> Result<String, &'static str> {
     let mut own = fields_of(line, separator, is_quoted);
+    own.resize(own.len().max(width), String::new());
     let is_same = |&(column, value): &(usize, &str)| own.get(column).is_some_and(|field| field.trim() == value);
     if fields.iter().all(is_same) {
         return Ok(line.to_owned());
@@ -186,9 +189,20 @@ mod tests {
 
     #[test]
     fn a_record_that_is_read_otherwise_where_it_stands_alone_is_refused() {
-        let with_tag = |line: &str, token: &str| record(line, (',', true), &[(0, token), (1, "O")], &[(1, "B-x")]);
+        let with_tag = |line: &str, token: &str| record(line, (',', true, 2), &[(0, token), (1, "O")], &[(1, "B-x")]);
         assert_eq!(with_tag("\"a\",O\n", "a"), Ok("a,B-x\n".to_owned()));
         assert!(with_tag("\"a\\\"b\",O\n", "a\"b").is_err_and(|why| why.starts_with("its quotes do not add up")));
+    }
+
+    #[test]
+    fn a_token_that_lacks_its_tag_gets_one() {
+        let with_tag = |tag: &str| record("1,said\r\n", (',', true, 3), &[(1, "said"), (2, "")], &[(2, tag)]);
+        assert_eq!(with_tag("O"), Ok("1,said,O\r\n".to_owned()));
+        assert_eq!(with_tag(""), Ok("1,said\r\n".to_owned()), "as it was");
+        let text = format!("sentence,word,tag\n1,EU,B-ORG\n1,said\n{}", "2,w,O\n".repeat(20));
+        let log = vec![set(2, "tag", r#"["B-ORG",""]"#, r#"["B-ORG","O"]"#)];
+        let (found, _) = clean(("x.csv", &text), ["word", "tag"], log, None).expect("it can be written");
+        assert_eq!(found, text.replace("1,said\n", "1,said,O\n"));
     }
 
     #[test]

@@ -64,6 +64,16 @@ fn texts_that_are_read_cleaned_are_written_so() {
 }
 
 #[test]
+fn columns_of_an_own_file_are_found_whatever_their_case_and_blanks() {
+    let [column, was, value] = ["label", "x", "y"].map(str::to_owned);
+    let log = vec![RowEdit::SetCell { file: Split::Test, row: 2, column, was, value }];
+    let read = ReadOptions { edits: RowEdits { log }, ..ReadOptions::default() };
+    let file = ("t.csv".to_owned(), b"Text,Label \na b,x\nc d,y\n".to_vec());
+    let found = clean_file(&file, Split::Test, &read, &source(), None).expect("it can be written");
+    assert_eq!(String::from_utf8(found.bytes).expect("UTF-8"), "Text,Label \na b,y\nc d,y\n");
+}
+
+#[test]
 fn edited_cells_are_quoted_where_needed_and_dropped_rows_are_gone() {
     let text = "text,label,note\r\n\"a, b\",x,\"n\"\r\nc,y,\r\nd,x,=1\r\n";
     let log = vec![set(3, "text", "c", "say \"hi\", now"), drop_rows(&[2]), set(4, "label", "x", "new")];
@@ -101,7 +111,7 @@ fn what_a_person_should_know_is_said() {
     assert!(latin.num_rows == 2 && latin.notes.iter().any(|note| note.contains("windows-1252")), "{:?}", latin.notes);
     let formulas = clean_bytes("x.csv", b"text,label\n=1+1,a\n-5,b\nc,a\nd,b\n", Vec::new());
     assert!(formulas.notes[0].starts_with("1 cell "), "{:?}", formulas.notes);
-    let bad = clean_bytes("x.csv", b"text,label\na,x\nb,y\nc\nd,x\n", Vec::new());
+    let bad = clean_bytes("x.csv", b"text,label\na,x\nb,y\nc,x,y\nd,x\n", Vec::new());
     assert!(bad.notes[0].starts_with("1 row that could not be read"), "{:?}", bad.notes);
     let other = clean_bytes("x.csv", b"text,label\na,x\nb,y\n", vec![set(2, "text", "other", "new")]);
     assert!(other.notes[0].starts_with("1 edited row "), "{:?}", other.notes);
@@ -118,11 +128,11 @@ fn rows_that_could_not_be_read_go_when_they_are_dropped_whatever_the_format() {
     for (name, text, bad, cleaned) in [
         (
             "x.csv",
-            "text,label\nlonely\n\"a, b\",x\nc,y,z\n\n\"d\",x\ntext,label\n\"e,x\n".to_owned(),
+            "text,label\none,too,many\n\"a, b\",x\nc,y,z\n\n\"d\",x\ntext,label\n\"e,x\n".to_owned(),
             &[2, 4, 7, 8][..],
             "text,label\n\"a, b\",x\n\n\"d\",x\n".to_owned(),
         ),
-        ("x.tsv", "text\tlabel\na\tx\nlonely\nb\ty".to_owned(), &[3], "text\tlabel\na\tx\nb\ty".to_owned()),
+        ("x.tsv", "text\tlabel\na\tx\none\ttoo\tmany\nb\ty".to_owned(), &[3], "text\tlabel\na\tx\nb\ty".to_owned()),
         ("x.jsonl", lines, &[1, 3, 6], format!("{a}\n{b}\n")),
         ("x.json", array, &[1, 3], format!("[\n{a},\n{b}\n]\n")),
         ("x.label", format!("{trec}oops\n{trec}"), &[61], trec.repeat(2)),
@@ -161,7 +171,7 @@ fn translations_change_within_their_cells() {
 
 #[test]
 fn the_rows_of_a_split_come_without_what_could_not_be_read_above_them() {
-    let file = ("x.csv".to_owned(), b"text,label\nbad\na,x\nb,y\nc,x\nd,y\nworse\n".to_vec());
+    let file = ("x.csv".to_owned(), b"text,label\nbad,x,y\na,x\nb,y\nc,x\nd,y\nworse,x,y\n".to_vec());
     let cleaned = clean_file(&file, Split::Train, &ReadOptions::default(), &source(), Some(&[3])).expect("a table");
     assert_eq!((cleaned.bytes.as_slice(), cleaned.notes), (&b"text,label\na,x\n"[..], Vec::new()));
 }

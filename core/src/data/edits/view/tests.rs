@@ -5,7 +5,7 @@ use crate::config::RowEdit;
 
 fn files(train: &str, valid: Option<&str>) -> DataFiles {
     let file = |name: &str, text: &str| (name.to_owned(), text.as_bytes().to_vec());
-    DataFiles { train: file("x.csv", train), valid: valid.map(|text| file("v.csv", text)), test: None }
+    DataFiles { train: file("x.csv", train), valid: valid.map(|text| file("v.csv", text)), ..DataFiles::default() }
 }
 
 fn source(merges: &[(&str, &str)]) -> RowSource {
@@ -129,6 +129,14 @@ fn rows_of_own_files_are_told_from_those_of_the_training_file() {
         rows,
         [(Split::Train, 2, Train), (Split::Train, 3, Train), (Split::Valid, 2, Train), (Split::Valid, 3, Valid)]
     );
+}
+
+#[test]
+fn columns_of_own_files_are_found_whatever_their_case_and_blanks() {
+    let own = files("id,text,label\n1,a,x\n2,b,y\n", Some("Text,Label \nc,x\nd,y\n"));
+    let mut table = RowTable::open(&own, &ReadOptions::default(), &source(&[])).expect("two files");
+    let window = table.window(&RowQuery { count: 9, ..RowQuery::default() });
+    assert_eq!(window.rows[2].cells, ["c", "x"]);
 }
 
 #[test]

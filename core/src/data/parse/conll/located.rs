@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::{Layout, ends_document, read_sentences, split};
+use super::{Layout, ends_document, is_space, read_sentences, split};
 use crate::config::ReadOptions;
 use crate::data::error::DataError;
 use crate::data::parse::located::{LocatedRows, RowWriting};
@@ -85,8 +85,7 @@ pub(in crate::data) fn set_fields(line: &str, has_tabs: bool, fields: &[(usize, 
         if *field == value {
             continue;
         }
-        let is_between =
-            |letter: char| if has_tabs { matches!(letter, '\t' | '\r' | '\n') } else { letter.is_whitespace() };
+        let is_between = |letter: char| if has_tabs { matches!(letter, '\t' | '\r' | '\n') } else { is_space(letter) };
         if value.is_empty() || value.trim() != value || value.contains(is_between) {
             return None;
         }

@@ -64,11 +64,78 @@ fn quoted_line_breaks_are_kept() {
 
 #[test]
 fn rows_of_the_wrong_width_are_listed_and_the_rest_is_read() {
-    let table = read("text,label\na,x\nonly\nb, with comma,x\nc,y,,\n\nd,y\n");
+    let table = read("text,label\na,x\nb, with comma,x\nc,y,,\n\nd,y\n");
     assert_eq!(cells(&table), [["a", "x"], ["c", "y"], ["d", "y"]]);
-    assert_eq!(table.bad_rows[0], super::super::BadRow { row: 3, reason: "1 field where 2 were expected".into() });
-    assert!(table.bad_rows[1].reason.starts_with("3 fields where 2 were expected (does the text"));
-    assert_eq!(table.rows[2].number, 7);
+    assert_eq!((table.bad_rows[0].row, table.num_bad_rows), (3, 1));
+    assert!(table.bad_rows[0].reason.starts_with("3 fields where 2 were expected (does the text"));
+    assert_eq!(table.rows[2].number, 6);
+    let without_header = "a text of many words,x,1\nonly\nanother text of words,y,2\nand one more text,x,3\n";
+    let options = ReadOptions { has_header: Some(false), ..ReadOptions::default() };
+    let table = parse("x.csv", without_header, &options).expect("a table");
+    assert_eq!(table.bad_rows, [super::super::BadRow { row: 2, reason: "1 field where 3 were expected".into() }]);
+}
+
+#[test]
+fn cells_that_are_left_out_at_the_ends_of_rows_are_empty() {
+    let table = read("text,label,note\n\"a\",x,1\nonly\nb,y\n\"c\" d,x\n\"e\",x,2\nf,y,1\n");
+    let expected = [["a", "x", "1"], ["only", "", ""], ["b", "y", ""], ["e", "x", "2"], ["f", "y", "1"]];
+    assert_eq!((cells(&table), table.rows[2].number), (expected.map(|row| row.to_vec()).to_vec(), 4));
+    let note =
+        "2 rows have fewer cells than the header has names: those left out at their ends are read as empty (rows 3, 4)";
+    assert_eq!(table.notes, [note]);
+    let bad =
+        super::super::BadRow { row: 5, reason: "2 fields where 3 were expected (its quotes do not add up)".into() };
+    assert_eq!(table.bad_rows, [bad], "a cell may have gone with a quote");
+
+    // As a spreadsheet saves a table in which only the first rows have a comment.
+    let row = |index: usize| {
+        let comment = if index < 16 { ",ok" } else { "" };
+        format!("this is the text of message {index},{}{comment}\n", ["up", "down"][index % 2])
+    };
+    let rows: String = (0..60).map(row).collect();
+    for header in ["text,label,comment", "Nachricht,Richtung,Bemerkung"] {
+        let table = read(&format!("{header}\n{rows}"));
+        assert_eq!((table.columns.join(","), table.rows.len(), table.num_bad_rows), (header.to_owned(), 60, 0));
+        assert!(table.notes.iter().any(|note| note.starts_with("44 rows have fewer cells")), "{:?}", table.notes);
+    }
+    // Texts that wait for their labels.
+    let texts: String = (0..60).map(|index| format!("this is message {index}\n")).collect();
+    let table = parse("x.csv", &format!("text,label\n{texts}"), &ReadOptions::default()).expect("a table");
+    assert_eq!((table.columns.join(","), table.rows.len(), table.delimiter), ("text,label".to_owned(), 60, Some(',')));
+}
+
+#[test]
+fn a_text_with_a_line_break_and_no_quotes_makes_no_class() {
+    let row = |index: usize| {
+        let gap = if index == 7 { "\n" } else { " " };
+        format!("{},a message{gap}with number {index},2024-05-01\n", ["up", "down"][index % 2])
+    };
+    let table = read(&format!("label,text,date\n{}", (0..30).map(row).collect::<String>()));
+    assert_eq!((table.columns.join(","), table.rows.len()), ("label,text,date".to_owned(), 29));
+    let bad: Vec<usize> = table.bad_rows.iter().map(|bad| bad.row).collect();
+    assert_eq!((bad, table.bad_rows[1].reason.as_str()), (vec![9, 10], BROKEN));
+    assert_eq!(table.notes, Vec::<String>::new());
+}
+
+#[test]
+fn nearly_empty_rows_below_a_long_header_take_no_more_than_their_share() {
+    let names: Vec<String> = (0..1000).map(|index| format!("name{index}")).collect();
+    let options = ReadOptions { has_header: Some(true), delimiter: Some(','), ..ReadOptions::default() };
+    let table = parse("x.csv", &format!("{}\n{}", names.join(","), "a,b\n".repeat(5000)), &options).expect("a table");
+    assert!(table.rows.len() * 998 <= FREE_CELLS && table.rows.len() + table.num_bad_rows == 5000);
+}
+
+#[test]
+fn a_first_row_that_may_name_the_columns_is_said() {
+    let rows: String =
+        (0..20).map(|index| format!("\"this is message {index}, and more\",{}\n", ["up", "down"][index % 2])).collect();
+    let first = "\"Tell us, in a few words: what was it!\",(way)\n";
+    let table = read(&format!("{first}{rows}"));
+    assert!(!table.has_header && table.notes[0].starts_with("row 1 is read as a row of data"), "{:?}", table.notes);
+    assert_eq!(read(&rows).notes, Vec::<String>::new(), "its label comes back");
+    let options = ReadOptions { has_header: Some(false), ..ReadOptions::default() };
+    let table = parse("x.csv", &format!("{first}{rows}"), &options).expect("a table");
+    assert_eq!(table.notes, Vec::<String>::new(), "a person said so");
 }
 
 #[test]
@@ -231,4 +298,26 @@ fn single_quotes_around_fields_are_none_of_their_letters() {
         let table = read(text);
         assert!(table.rows.iter().any(|row| row.cells[0].starts_with('\'')) && table.notes.is_empty(), "{table:?}");
     }
+}
+
+#[test]
+fn a_first_row_that_holds_a_column_which_is_asked_for_is_a_header() {
+    let text = "Satz,Urteil\nes geht,gut\nnein,schlecht\nnaja,gut\nso so,schlecht\n";
+    let columns = |text: &str, read: &ReadOptions| parse("x.csv", text, read).expect("a table").columns;
+    assert_eq!(columns(text, &ReadOptions::default()), ["column 1", "column 2"], "nothing else shows it");
+    let asked = |text: &str, label: &str| ReadOptions {
+        text_column: Some(text.into()),
+        label_column: Some(label.into()),
+        ..ReadOptions::default()
+    };
+    for read in [asked("Satz", "Urteil"), asked(" satz ", "x"), asked("x", "URTEIL")] {
+        assert_eq!(columns(text, &read), ["Satz", "Urteil"], "{read:?}");
+    }
+    assert_eq!(columns(text, &asked("gut", "geht")), ["column 1", "column 2"], "it stands further down");
+    let without = ReadOptions { has_header: Some(false), ..asked("Satz", "Urteil") };
+    assert_eq!(columns(text, &without), ["column 1", "column 2"], "a person says that there is none");
+    let several = ReadOptions { label_columns: vec!["Urteil".into()], ..ReadOptions::default() };
+    assert_eq!(columns(text, &several), ["Satz", "Urteil"]);
+    let numbers = "1,es geht\n0,nein\n1,naja\n0,so so\n";
+    assert_eq!(columns(numbers, &asked("2", "1")), ["column 1", "column 2"], "a number is a value");
 }

@@ -1,8 +1,8 @@
 //! Rows as tools for annotation export them, as rows of a text and what was said of it.
 //!
 //! In: the keys and values of an object. Out: those of the row in it, as JSON texts, and what was made of it; nothing where it is
-//! of none of these: Label Studio (JSON), Argilla (records, and the older feedback), Prodigy (choices), Dataturks, and
-//! FlagEmbedding, which has lists of texts.
+//! of none of these: Label Studio (JSON), Argilla (records, and the older feedback), Prodigy (choices, and labels that were accepted or
+//! not), Dataturks, and FlagEmbedding, which has lists of texts.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,9 +13,22 @@ use serde_json::{Map, Value, json};
 pub(super) enum Annotated {
     /// What was made of it, to go on after `the rows are`; keys, and values as JSON.
     Row(&'static str, Vec<(String, String)>),
+    /// The row as it stands; whether its [`LABEL`] holds of its text, as a person answered it in Prodigy. `None` where the person
+    /// did not decide (`ignore`).
+    Answered(Option<bool>),
     /// It is not to be learned from.
     Bad(String),
 }
+
+/// The key of a label that a person said yes or no to.
+pub(super) const LABEL: &str = "label";
+
+/// What Prodigy says of a row that was accepted, and of one that was not.
+pub(super) const ACCEPT: &str = "accept";
+pub(super) const REJECT: &str = "reject";
+
+/// Keys that Prodigy writes into each of its rows.
+const PRODIGY_KEYS: [&str; 5] = ["_task_hash", "_input_hash", "_view_id", "_annotator_id", "_session_id"];
 
 type Given<'t> = [(String, &'t RawValue)];
 
@@ -94,26 +107,31 @@ fn answer_of(result: &Value) -> Option<Value> {
 }
 
 /// `{"text": "…", "options": […], "accept": ["a"], "answer": "accept"}`: what was chosen, as `label`. What was not accepted is bad, also
-/// of spans.
+/// of spans. Of a row with a label, `{"text": "…", "label": "a", "answer": "reject"}`, the answer says whether it holds.
 fn prodigy(fields: &Given<'_>) -> Option<Annotated> {
     let answer = value_of(fields, "answer")?;
-    let is_of_tool = find(fields, "_task_hash").or_else(|| find(fields, "_input_hash")).is_some();
-    let chosen = value_of(fields, "accept").filter(|_| is_of_tool || find(fields, "options").is_some());
-    if chosen.is_none() && !(is_of_tool && find(fields, "spans").is_some()) {
+    let is_of_tool = PRODIGY_KEYS.iter().any(|key| find(fields, key).is_some());
+    let chosen = value_of(fields, ACCEPT).filter(|_| is_of_tool || find(fields, "options").is_some());
+    let has_spans = is_of_tool && find(fields, "spans").is_some();
+    let has_label = is_of_tool && find(fields, LABEL).is_some_and(|label| label.starts_with('"'));
+    if chosen.is_none() && !has_spans && !has_label {
         return None;
     }
-    if let Value::String(answer) = &answer
-        && answer != "accept"
-    {
-        return Some(Annotated::Bad(format!("its answer in Prodigy is {answer:?}, not \"accept\"")));
+    let is_label_asked = has_label && !has_spans && chosen.is_none();
+    match answer.as_str() {
+        Some(ACCEPT) if is_label_asked => return Some(Annotated::Answered(Some(true))),
+        Some(REJECT) if is_label_asked => return Some(Annotated::Answered(Some(false))),
+        Some(_) if is_label_asked => return Some(Annotated::Answered(None)),
+        Some(ACCEPT) | None => {}
+        Some(answer) => return Some(Annotated::Bad(format!("its answer in Prodigy is {answer:?}, not {ACCEPT:?}"))),
     }
     let chosen = chosen?;
-    let mut row = others(fields, |key| matches!(key, "options" | "accept" | "answer") || key.starts_with('_'));
+    let mut row = others(fields, |key| matches!(key, "options" | ACCEPT | "answer") || key.starts_with('_'));
     let label = match &chosen {
         Value::Array(list) if list.len() == 1 => list[0].to_string(),
         chosen => chosen.to_string(),
     };
-    row.push(("label".to_owned(), label));
+    row.push((LABEL.to_owned(), label));
     Some(Annotated::Row("Prodigy's: what was chosen is the label", row))
 }
 
@@ -253,6 +271,7 @@ mod tests {
             Annotated::Row(_, row) => {
                 row.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
             }
+            Annotated::Answered(holds) => format!("its label holds: {holds:?}"),
             Annotated::Bad(reason) => reason,
         })
     }
@@ -299,11 +318,23 @@ mod tests {
         );
         for plain in [
             r#"{"text": "a", "_task_hash": 1, "spans": [], "answer": "accept"}"#,
-            r#"{"text": "a", "_task_hash": 1, "label": "X", "answer": "reject"}"#,
+            r#"{"text": "a", "label": "X", "answer": "reject"}"#,
             r#"{"question": "a", "answer": "b", "accept": true}"#,
         ] {
             assert_eq!(row(plain), None, "{plain}");
         }
+    }
+
+    #[test]
+    fn labels_that_prodigy_asked_for_hold_where_they_were_accepted() {
+        let answered = |answer: &str| {
+            row(&format!(
+                r#"{{"text": "a", "label": "X", "_view_id": "classification", "_input_hash": 3, "answer": "{answer}"}}"#
+            ))
+        };
+        assert_eq!(answered("accept").as_deref(), Some("its label holds: Some(true)"));
+        assert_eq!(answered("reject").as_deref(), Some("its label holds: Some(false)"));
+        assert_eq!(answered("ignore").as_deref(), Some("its label holds: None"));
     }
 
     #[test]

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use super::annotations::{self, Annotated};
 use super::item::{Item, first_value, message_of};
-use crate::data::error::{DataError, shorten};
+use crate::data::error::{DataError, quote_name};
 use crate::data::parse::{Format, NestedValue, Row, Table};
 use crate::data::reading::{MAX_ROWS, on_one_line};
+use crate::words::plural;
 
 /// Most columns a file may have.
 const MAX_COLUMNS: usize = 256;
@@ -32,6 +33,10 @@ pub(super) struct Builder {
     num_repeated: usize,
     /// What was made of rows that are a tool's.
     tool: Option<&'static str>,
+    /// Indices of rows whose label was rejected in Prodigy, of those on which nobody decided, and how many were accepted.
+    rejected: Vec<usize>,
+    undecided: Vec<usize>,
+    num_accepted: usize,
     max_cells: usize,
 }
 
@@ -47,6 +52,9 @@ impl Builder {
             num_objects: 0,
             num_repeated: 0,
             tool: None,
+            rejected: Vec::new(),
+            undecided: Vec::new(),
+            num_accepted: 0,
             max_cells,
         }
     }
@@ -70,7 +78,7 @@ impl Builder {
                 self.tool = Some(*tool);
                 row.iter().map(|(key, json)| (key.clone(), json.as_str())).collect()
             }
-            None => fields.into_iter().map(|(key, json)| (key, json.get())).collect(),
+            Some(Annotated::Answered(_)) | None => fields.into_iter().map(|(key, json)| (key, json.get())).collect(),
         };
         let mut values = Vec::with_capacity(fields.len());
         for (key, json) in fields {
@@ -82,7 +90,7 @@ impl Builder {
             match Value::read::<KEEP>(choices.as_deref().unwrap_or(json)) {
                 Ok(value) => values.push((key, value, json)),
                 Err(error) => {
-                    let reason = format!("malformed JSON under {}: {}", shorten(&key), message_of(&error));
+                    let reason = format!("malformed JSON under {}: {}", quote_name(&key), message_of(&error));
                     self.table.add_bad(number, reason);
                     return Ok(());
                 }
@@ -119,6 +127,12 @@ impl Builder {
                 }
             };
         }
+        match annotated {
+            Some(Annotated::Answered(Some(true))) => self.num_accepted += 1,
+            Some(Annotated::Answered(Some(false))) => self.rejected.push(self.table.rows.len()),
+            Some(Annotated::Answered(None)) => self.undecided.push(self.table.rows.len()),
+            _ => {}
+        }
         self.table.rows.push(row);
         let num_columns = self.table.columns.len();
         if num_columns > MAX_COLUMNS {
@@ -134,9 +148,42 @@ impl Builder {
     fn note_repeated(&mut self, number: usize, index: usize) {
         self.num_repeated += 1;
         if self.num_repeated == 1 {
-            let key = shorten(&self.table.columns[index]);
+            let key = quote_name(&self.table.columns[index]);
             self.table.notes.push(format!("row {number} holds the key {key} more than once: the last value counts"));
         }
+    }
+
+    /// Empties labels that were not accepted: nothing says which one holds instead. They are rows without a label, and not bad ones:
+    /// their texts can be labeled and answered. Where all rows are asked for one label, a rejection says no to it, which is a label too.
+    fn resolve_answers(&mut self) {
+        let (rejected, undecided) = (std::mem::take(&mut self.rejected), std::mem::take(&mut self.undecided));
+        let Some(&label) = self.indices.get(annotations::LABEL) else { return };
+        let Some(&first) = rejected.first().or(undecided.first()) else { return };
+        let rows = &mut self.table.rows;
+        let asked = rows[first].cells[label].clone();
+        let are_all_asked = rows.len() == rejected.len() + undecided.len() + self.num_accepted
+            && rows.iter().all(|row| row.cells[label] == asked);
+        let says_no = are_all_asked && self.num_accepted > 0 && !rejected.is_empty();
+        if says_no {
+            let other = format!("not {asked}");
+            rejected.iter().for_each(|&index| rows[index].cells[label].clone_from(&other));
+            self.table.notes.push(format!(
+                "the rows are Prodigy's, and all ask for one label: where the answer is {:?} it is {}, not {}",
+                annotations::REJECT,
+                quote_name(&other),
+                quote_name(&asked)
+            ));
+        }
+        let emptied: Vec<usize> = if says_no { undecided } else { [rejected, undecided].concat() };
+        if emptied.is_empty() {
+            return;
+        }
+        emptied.iter().for_each(|&index| rows[index].cells[label].clear());
+        let (rows, are) = (plural(emptied.len(), "row"), if emptied.len() == 1 { "is" } else { "are" });
+        self.table.notes.push(format!(
+            "{rows} of Prodigy's {are} read without a label, as the answer there is not {:?}",
+            annotations::ACCEPT
+        ));
     }
 
     /// The table, all rows as wide as it has columns.
@@ -145,6 +192,7 @@ impl Builder {
         for row in &mut self.table.rows {
             row.cells.resize(num_columns, String::new());
         }
+        self.resolve_answers();
         if self.num_repeated > 1 {
             let more = self.num_repeated - 1;
             self.table.notes.push(format!("repeated keys in rows, beside that one: {more}; the last value counts"));

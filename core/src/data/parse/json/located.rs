@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::annotations;
+use super::annotations::{self, Annotated};
 use super::item::{Item, first_value, is_gap};
 use super::not_numbers::{blank, word_at};
 use super::{is_line_of_many, lists_of_objects, only_object};
@@ -138,7 +138,7 @@ fn range_in(text: &str, part: &str) -> Range<usize> {
 }
 
 /// An object with another value in a column; all its other letters stay. `None` where the text is no object, or one that a tool for
-/// annotation exported.
+/// annotation exported. Of a row of Prodigy's with a label that was accepted or not, all else may change.
 ///
 /// Numbers and booleans stay such where the new value is one; an object or array stays one where the new value is JSON. All else
 /// is written as a string.
@@ -146,8 +146,10 @@ pub(in crate::data) fn set_field(object: &str, column: &str, value: &str) -> Opt
     let (plain, _) = blank(object);
     let plain = plain.as_ref();
     let Ok((Item::Object(fields), _)) = first_value(plain) else { return None };
-    if annotations::read(&fields).is_some() {
-        return None;
+    match annotations::read(&fields) {
+        Some(Annotated::Answered(_)) if column != annotations::LABEL => {}
+        Some(_) => return None,
+        None => {}
     }
     // It stands in the object, as that is written, where it stands in the plain one; a word that was blanked is longer.
     let place = |json: &str| {
@@ -200,6 +202,13 @@ fn written(old: &str, value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn labels_that_prodigy_asked_for_stay_and_all_else_may_change() {
+        let row = r#"{"text": "a", "label": "X", "_task_hash": 1, "answer": "reject"}"#;
+        assert_eq!(set_field(row, "label", "Y"), None);
+        assert_eq!(set_field(row, "text", "b"), Some(row.replace("\"a\"", "\"b\"")));
+    }
 
     #[test]
     fn one_value_changes_and_no_other_letter() {

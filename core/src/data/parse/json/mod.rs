@@ -29,7 +29,7 @@ pub(super) use self::located::locate;
 pub(in crate::data) use self::located::set_field;
 use self::sequence::{Numbers, read_values};
 use super::{Format, Table};
-use crate::data::error::{DataError, shorten};
+use crate::data::error::{DataError, quote_name};
 
 /// Keys under which a wrapping object holds its rows, best first.
 const LISTS: &[&str] =
@@ -146,17 +146,21 @@ fn parse_object<const KEEP: bool>(fields: Fields<'_>, line: usize, num_bytes: us
         let mut lists = lists.into_iter();
         let (key, items) = lists.next().unwrap_or_default();
         builder.table.notes.extend(lists.map(|(other, items)| {
-            let (other, key) = (shorten(&other), shorten(&key));
+            let (other, key) = (quote_name(&other), quote_name(&key));
             format!("the rows are those under {key}: the {} under {other} are not read", items.len())
         }));
         return add_all::<KEEP>(items.into_iter().map(without_index).collect(), builder);
     }
     // Lists and objects alone are no row: columns written one after another, say, or rows under their numbers.
-    if !holds_turns && !fields.iter().any(|(_, value)| is_scalar(value)) {
-        let (rows, orient) = pandas::rows(&fields).ok_or(DataError::NoJsonRows)?;
+    // A row of words and tags is a row, though: lists of scalars beside nothing that is nested deeper.
+    let is_table = !holds_turns && !fields.iter().any(|(_, value)| is_scalar(value));
+    if let Some((rows, orient)) = is_table.then(|| pandas::rows(&fields)).flatten() {
         let mut builder = Builder::new(Format::Json, num_bytes);
         builder.table.notes.push(format!("the file is one table, as pandas writes it with orient={orient:?}"));
         return add_all::<KEEP>(rows, builder);
+    }
+    if is_table && !is_row_of_words(&fields) {
+        return Err(DataError::NoJsonRows);
     }
     let mut builder = Builder::new(Format::Jsonl, num_bytes);
     let holds_objects = !lists.is_empty() || fields.iter().any(|(_, value)| value.get().starts_with('{'));
@@ -196,6 +200,16 @@ fn lists_of_objects<'t>(fields: &[(String, &'t RawValue)]) -> (Vec<List<'t>>, bo
 fn list_rank(key: &str) -> usize {
     let key = key.to_lowercase();
     LISTS.iter().position(|known| *known == key).unwrap_or(LISTS.len())
+}
+
+/// Whether an object holds `tokens` or `words`, and under every key a list of scalars or null.
+fn is_row_of_words(fields: &[(String, &RawValue)]) -> bool {
+    let is_flat = |value: &RawValue| match serde_json::from_str::<Vec<&RawValue>>(value.get()) {
+        Ok(items) => items.into_iter().all(is_scalar),
+        Err(_) => value.get() == "null",
+    };
+    fields.iter().any(|(key, _)| ["tokens", "words"].contains(&key.to_lowercase().as_str()))
+        && fields.iter().all(|(_, value)| is_flat(value))
 }
 
 /// Neither nested nor null.
@@ -256,6 +270,24 @@ mod tests {
     }
 
     #[test]
+    fn labels_that_were_not_accepted_are_none_or_say_no() {
+        let row = |label: &str, answer: &str| {
+            format!(r#"{{"text": "a", "label": "{label}", "_task_hash": 1, "answer": "{answer}"}}"#) + "\n"
+        };
+        let labels = |table: &Table| table.rows.iter().map(|row| row.cells[1].clone()).collect::<Vec<_>>();
+        let several = read(&[row("x", "ignore"), row("x", "accept"), row("y", "reject"), row("y", "accept")].concat());
+        assert_eq!((labels(&several).join(","), several.num_bad_rows), (",x,,y".to_owned(), 0));
+        let left_out = |rows: &str| format!("{rows} read without a label, as the answer there is not \"accept\"");
+        assert_eq!(several.notes, [left_out("2 rows of Prodigy's are")]);
+        let one = read(&[row("SPAM", "reject"), row("SPAM", "accept"), row("SPAM", "ignore")].concat());
+        assert_eq!(labels(&one), ["not SPAM", "SPAM", ""]);
+        let note = "the rows are Prodigy's, and all ask for one label: where the answer is \"reject\" it is \"not SPAM\", not \"SPAM\"";
+        assert_eq!(one.notes, [note.to_owned(), left_out("1 row of Prodigy's is")]);
+        let with_plain = [row("x", "reject"), row("x", "accept"), "{\"text\": \"b\", \"label\": \"x\"}\n".into()];
+        assert_eq!(labels(&read(&with_plain.concat())), ["", "x", "x"], "of the third nobody was asked");
+    }
+
+    #[test]
     fn numbers_stay_as_they_are_written() {
         let written = ["1", "1.0", "1e5", "-0.50", "12345678901234567890123", "1E+2", "0.1000000000000000055511"];
         let lines: String = written.iter().map(|number| format!("{{\"label\": {number} }}\n")).collect();
@@ -299,12 +331,13 @@ mod tests {
             r#"{"text": {"a": "x"}, "label": {"a": 1}}"#,
             r#"{"text": ["a"], "label": [1]}"#,
             r#"{"text": ["a", "b"], "label": [1]}"#,
-            r#"{"tokens": ["a", "b"], "labels": ["X", "O"]}"#,
             r#"{"columns": ["text", "label"], "data": [["a"]]}"#,
             r#"{"a": {}, "b": {}}"#,
         ] {
             assert!(matches!(parse::<false>(other), Err(DataError::NoJsonRows)), "{other}");
         }
+        let words = read(r#"{"tokens": ["a", "b"], "labels": ["X", "O"]}"#);
+        assert_eq!((words.rows.len(), words.format), (1, Format::Jsonl), "the words of a sentence, and not rows");
     }
 
     #[test]
@@ -374,6 +407,16 @@ mod tests {
         let marked = "{\"text\": \"a\", \"spans\": [{\"start\": 0}]}";
         let table = read(marked);
         assert_eq!((table.columns.len(), table.notes.len()), (2, 1), "said, as it could be meant otherwise");
+        for (words, cells) in [
+            ("{\"tokens\":[\"the\",\"parcel\"]}", &["[\"the\",\"parcel\"]"][..]),
+            ("{\"id\": null, \"words\":[\"a\"], \"tags\":[0]}", &["", "[\"a\"]", "[0]"]),
+        ] {
+            let table = parse::<true>(words).expect("a row of words");
+            assert_eq!((table.rows.len(), table.format), (1, Format::Jsonl));
+            assert_eq!(table.rows[0].cells, cells);
+        }
+        let table = "{\"tokens\": [[\"a\"], [\"b\"]]}";
+        assert!(matches!(parse::<false>(table), Err(DataError::NoJsonRows)), "{table}");
         let uneven = "{\"text\": [\"a\", \"b\"], \"label\": [0]}";
         assert!(matches!(parse::<false>(uneven), Err(DataError::NoJsonRows)), "{uneven}");
     }

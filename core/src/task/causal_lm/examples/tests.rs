@@ -80,6 +80,15 @@ fn prompts_that_are_conversations_are_written_by_the_template() {
 }
 
 #[test]
+fn a_template_that_is_asked_for_and_missing_is_no_fault_of_the_rows() {
+    for csv in ["prompt,completion\na,b\n", "instruction,input,output\nAdd.,2+2,4\nGreet.,,Hi\n"] {
+        let error = build_dataset(&files("x.csv", csv), &as_chat(), None, &ALL, 1).expect_err("there is no template");
+        assert!(matches!(error, DataError::NoTemplateForFormat), "{error}");
+        assert!(error.to_string().starts_with("prompt_format chat needs a chat template"), "{error}");
+    }
+}
+
+#[test]
 fn instructions_get_alpacas_prompt() {
     let json = r#"[{"instruction": "Add.", "input": "2, 3", "output": "5"},
         {"instruction": "Hi", "input": "", "output": "Yo"}]"#;
@@ -334,4 +343,13 @@ fn rows_are_shared_out_in_folds_of_which_each_validates_once_and_a_text_is_not()
     assert_eq!(validated, (2..22).collect::<Vec<_>>());
     let error = fold(&files("x.txt", "One text. And more of it."), 0).expect_err("one row").to_string();
     assert!(error.contains("fold") && error.contains("a text is one row"), "{error}");
+}
+
+#[test]
+fn a_first_row_that_holds_a_named_column_is_no_example() {
+    let text_column = Some("Beitrag2".to_owned());
+    let read = ReadOptions { text_column, shape: Some(DataShape::Text), ..ReadOptions::default() };
+    let files = files("x.csv", "beitrag2\nein Text steht hier\nund hier noch einer\n");
+    let (dataset, summary) = build_dataset(&files, &read, None, &ALL, 1).expect("two rows");
+    assert_eq!((dataset.train.len(), summary.read.has_header), (2, true));
 }

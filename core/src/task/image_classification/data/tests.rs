@@ -5,6 +5,7 @@ use super::super::{ClassCount, SizeBucket};
 use super::*;
 use crate::config::{RowEdit, RowEdits};
 use crate::data::DataFiles;
+use crate::data::findings::{FindingKind, Findings};
 use crate::images::{decode, pack_zip};
 use crate::task::{FindingSearch, ReportDetail};
 
@@ -78,6 +79,59 @@ fn images_that_stand_twice_are_counted_and_named() {
     let pair = detail.near_duplicates.iter().find(|pair| pair.name == "circle/near.png").expect("it is found");
     assert_eq!((pair.other.as_str(), pair.split), ("circle/2.png", Split::Train));
     assert!(pair.distance <= 4 && detail.num_near_duplicates >= 1);
+}
+
+#[test]
+fn findings_name_the_images_that_stand_twice_with_and_without_a_model() {
+    let mut all = two_classes(6);
+    let mut near = picture(4, 16, 10);
+    near.pixels.iter_mut().for_each(|value| *value = value.saturating_add(1));
+    let again = |path: &str, index: usize| (path.to_owned(), all[index].1.clone());
+    let more = [
+        again("circle/same.png", 0),
+        again("square/other.png", 0),
+        ("circle/near.png".to_owned(), crate::images::encode_png(&near).expect("a PNG")),
+    ];
+    let leak = Some(("test.zip".to_owned(), zip(&[("circle/leak.png", all[2].1.clone())])));
+    all.extend(more);
+    let (run, processor) = (run(0.0, 0.0), processor());
+    let with_test = || DataFiles { test: leak.clone(), ..files(pack_zip(&all)) };
+    let found_in = |data: &dyn TaskData, model: Option<&TaskModel<'_>>| {
+        let mut search = FindingSearch::new(data, run.max_seq_length as usize, run.seed);
+        while search.step(data, 10) {}
+        search.finish(data, &data.report(model, &run).expect("rows are there"))
+    };
+    let mut data = read(with_test(), &run).expect("good images");
+    let not_yet = found_in(data.as_ref(), None);
+    assert!(not_yet.get(FindingKind::Leaks).is_none());
+    let reason_of = |found: &Findings, kind: FindingKind| {
+        found.not_applied.iter().find(|not| not.kind == kind).map(|not| not.reason.clone())
+    };
+    assert_eq!(reason_of(&not_yet, FindingKind::Leaks).as_deref(), Some("the images are not decoded yet"));
+    while data.look_part().expect("images do not fail as a whole") {}
+    let found = found_in(data.as_ref(), None);
+    let names = |kind: FindingKind| -> Vec<String> {
+        let finding = found.get(kind).expect("it is found");
+        finding.groups.iter().flat_map(|group| &group.rows).map(|row| row.note.clone()).collect()
+    };
+    assert_eq!(names(FindingKind::Leaks), ["circle/1.png", "circle/leak.png"]);
+    assert_eq!(names(FindingKind::Duplicates), ["circle/0.png", "circle/same.png"]);
+    let conflicts = ["circle/0.png: label \"circle\"", "square/other.png: label \"square\""];
+    assert_eq!(names(FindingKind::Conflicts), conflicts);
+    assert!(names(FindingKind::NearDuplicates).contains(&"circle/near.png".to_owned()));
+    let leaked = &found.get(FindingKind::Leaks).expect("it is found").groups[0].rows[1];
+    assert_eq!((leaked.file, leaked.split, leaked.row, leaked.index), (Split::Test, Split::Test, 1, Some(0)));
+    assert_eq!(reason_of(&found, FindingKind::Leaks), None);
+    assert_eq!(reason_of(&found, FindingKind::Markup).as_deref(), Some("rows are images, which have no text"));
+    assert_eq!(data.splits_are_given(), [false, true]);
+
+    let model = model(&processor);
+    let mut decoded = read(with_test(), &run).expect("good images");
+    encode(decoded.as_mut(), &model, &run);
+    assert_eq!(found_in(decoded.as_ref(), Some(&model)).findings, found.findings);
+    // What was looked at is still made for the model.
+    encode(data.as_mut(), &model, &run);
+    assert_eq!(data.prepare(&model, &run).expect("two labels").num_rows(), [15, 0, 1]);
 }
 
 #[test]

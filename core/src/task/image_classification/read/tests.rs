@@ -89,7 +89,7 @@ fn a_table_beside_the_images_has_their_labels() {
     let used = [("file_name".to_owned(), "image".to_owned()), ("animal".to_owned(), "label".to_owned())];
     assert_eq!(summary.used_columns, used);
     assert_eq!((summary.num_rows, summary.bad_rows[0].row), (13, 14));
-    assert_eq!(summary.bad_rows[0].reason, "\"99.png\" is not in the zip");
+    assert_eq!(summary.bad_rows[0].reason, "\"99.png\" is not among the images");
     assert!(summary.has_header && summary.reading.table.rows.len() == 5, "its first rows are shown");
 }
 

@@ -27,7 +27,7 @@ fn rows_name_images_and_their_labels() {
     let found = rows(&[("metadata.csv", table), ("1.png", ""), ("sub/2.png", ""), ("4.png", "")]);
     assert_eq!(named(&found), [(2, "1.png", "a", 0), (3, "sub/2.png", "b", 0), (6, "1.png", "", 0)]);
     let bad: Vec<(usize, &str)> = found.bad_rows.iter().map(|bad| (bad.row, bad.reason.as_str())).collect();
-    assert_eq!(bad, [(4, "\"3.png\" is not in the zip"), (5, "the image is empty (column \"file_name\")")]);
+    assert_eq!(bad, [(4, "\"3.png\" is not among the images"), (5, "the image is empty (column \"file_name\")")]);
     assert_eq!((found.num_bad_rows, found.num_empty), (2, 1));
     assert_eq!(found.images[2].no_label.as_deref(), Some("the label is empty (column \"label\")"));
     assert!(found.images[..2].iter().all(|image| image.no_label.is_none()));
@@ -111,5 +111,26 @@ fn without_a_table_that_can_be_used_folders_are_the_labels_and_that_is_said() {
     assert!(found.is_none() && notes[0].contains("2 files (\"x.csv\", \"y.csv\")"), "{notes:?}");
     let asked = ReadOptions { image_column: Some("file".into()), ..ReadOptions::default() };
     let error = read(&[], &asked).expect_err("no table").to_string();
-    assert!(error.starts_with("image_column names a column, and the zip holds no table"), "{error}");
+    assert!(error.starts_with("image_column names a column, and there is no table beside the images"), "{error}");
+}
+
+#[test]
+fn a_column_of_parts_is_said_where_no_folders_are_those_of_parts() {
+    let table = "image,label,split\n1.png,a,train\n2.png,b,train\n3.png,a,test\n";
+    let found = rows(&[("t.csv", table), ("1.png", ""), ("2.png", ""), ("3.png", "")]);
+    let said = "column \"split\" says which part a row belongs to (test, train), and is not read: put the images";
+    assert!(found.notes.iter().any(|note| note.starts_with(said)), "{:?}", found.notes);
+    let found = rows(&[("t.csv", table), ("train/1.png", ""), ("train/2.png", ""), ("test/3.png", "")]);
+    assert_eq!(found.images.iter().map(|image| image.split).collect::<Vec<_>>(), [0, 0, 2]);
+    assert!(found.notes.iter().all(|note| !note.contains("is not read")), "{:?}", found.notes);
+}
+
+#[test]
+fn accents_of_names_may_be_written_in_two_ways() {
+    let (apart, as_one) = ("e\u{301}", "\u{e9}");
+    let (first, second) = (format!("{apart}0.png"), format!("sub/{as_one}1.png"));
+    let table = format!("file_name,label\n{as_one}0.png,a\n{apart}1.png,b\n{apart}2.png,a\n");
+    let found = rows(&[("metadata.csv", table.as_str()), (first.as_str(), ""), (second.as_str(), "")]);
+    assert_eq!(named(&found), [(2, first.as_str(), "a", 0), (3, second.as_str(), "b", 0)]);
+    assert_eq!(found.num_bad_rows, 1);
 }

@@ -174,7 +174,7 @@ fn rows_that_can_not_be_used_say_why() {
 fn own_files_are_read_alike_and_named() {
     let train = "question,context,answer\nWho?,Ann was.,Ann\nWho?,Bob was.,Bob\n";
     let valid = "question,context,answer\nWho?,Eve and Eve.,Eve\nWho?,Ann was.,Ann\nWho?,Ann was.,nobody\n";
-    let files = DataFiles { train: file("t.csv", train), valid: Some(file("v.csv", valid)), test: None };
+    let files = DataFiles { train: file("t.csv", train), valid: Some(file("v.csv", valid)), ..DataFiles::default() };
     let (questions, summary) = read_files(&files, SplitConfig::default()).expect("good rows");
     assert_eq!(questions.splits.each_ref().map(Vec::len), [2, 2, 0]);
     assert_eq!((questions.grouping, summary.num_leaks), (Grouping::NotSplit, 1));
@@ -186,7 +186,7 @@ fn own_files_are_read_alike_and_named() {
 fn a_column_of_answers_that_the_test_file_lacks_is_named() {
     let train = "{\"question\": \"Who?\", \"context\": \"Ann was.\", \"answer\": \"Ann\"}\n".repeat(2);
     let test = Some(file("t.jsonl", &train.replace("answer", "reply")));
-    let files = DataFiles { train: file("x.jsonl", &train), valid: None, test };
+    let files = DataFiles { train: file("x.jsonl", &train), test, ..DataFiles::default() };
     let error = read_files(&files, SplitConfig::default()).expect_err("it is missing").to_string();
     assert!(error.starts_with("test file \"t.jsonl\": there is no column \"answer\""), "{error}");
 }

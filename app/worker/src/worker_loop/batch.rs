@@ -314,8 +314,11 @@ fn answered_name((name, done): (&str, &str), ending: Option<&str>, is_made: bool
     format!("{stem}-{done}.{ending}")
 }
 
-/// The images of files and zips with their names, and what is left out of them.
-fn unpack_images(files: &[NamedBytes]) -> Result<(Vec<(String, Vec<u8>)>, Vec<String>), Problem> {
+/// Images with their names.
+type NamedImages = Vec<(String, Vec<u8>)>;
+
+/// The images of files and zips, and what is left out of them.
+fn unpack_images(files: &[NamedBytes]) -> Result<(NamedImages, Vec<String>), Problem> {
     let (mut images, mut notes) = (Vec::new(), Vec::new());
     for (name, bytes) in files {
         let bytes = bytes.to_vec();

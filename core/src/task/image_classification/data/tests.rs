@@ -54,8 +54,9 @@ fn findings_count_the_images_of_each_label() {
     assert_eq!(found.labels, [rows("circle", [3, 0, 1]), rows("square", [4, 0, 0])]);
 }
 
-#[test]
-fn images_that_stand_twice_are_counted_and_named() {
+/// Two classes, of which one image stands twice under one label and once under the other, one has a twin that differs by a level, and one
+/// stands in the test file, too.
+fn files_with_repeats() -> DataFiles {
     let mut all = two_classes(6);
     let again = |path: &str, index: usize| (path.to_owned(), all[index].1.clone());
     let mut near = picture(4, 16, 10);
@@ -67,8 +68,13 @@ fn images_that_stand_twice_are_counted_and_named() {
     ];
     let leak = Some(("test.zip".to_owned(), zip(&[("circle/leak.png", all[2].1.clone())])));
     all.extend(more);
+    DataFiles { test: leak, ..files(pack_zip(&all)) }
+}
+
+#[test]
+fn images_that_stand_twice_are_counted_and_named() {
     let (run, processor) = (run(0.0, 0.0), processor());
-    let mut data = read(DataFiles { test: leak, ..files(pack_zip(&all)) }, &run).expect("good images");
+    let mut data = read(files_with_repeats(), &run).expect("good images");
     encode(data.as_mut(), &model(&processor), &run);
     let report = data.report(Some(&model(&processor)), &run).expect("all are decoded");
     let detail = detail_of(&report);
@@ -83,25 +89,13 @@ fn images_that_stand_twice_are_counted_and_named() {
 
 #[test]
 fn findings_name_the_images_that_stand_twice_with_and_without_a_model() {
-    let mut all = two_classes(6);
-    let mut near = picture(4, 16, 10);
-    near.pixels.iter_mut().for_each(|value| *value = value.saturating_add(1));
-    let again = |path: &str, index: usize| (path.to_owned(), all[index].1.clone());
-    let more = [
-        again("circle/same.png", 0),
-        again("square/other.png", 0),
-        ("circle/near.png".to_owned(), crate::images::encode_png(&near).expect("a PNG")),
-    ];
-    let leak = Some(("test.zip".to_owned(), zip(&[("circle/leak.png", all[2].1.clone())])));
-    all.extend(more);
     let (run, processor) = (run(0.0, 0.0), processor());
-    let with_test = || DataFiles { test: leak.clone(), ..files(pack_zip(&all)) };
     let found_in = |data: &dyn TaskData, model: Option<&TaskModel<'_>>| {
         let mut search = FindingSearch::new(data, run.max_seq_length as usize, run.seed);
         while search.step(data, 10) {}
         search.finish(data, &data.report(model, &run).expect("rows are there"))
     };
-    let mut data = read(with_test(), &run).expect("good images");
+    let mut data = read(files_with_repeats(), &run).expect("good images");
     let not_yet = found_in(data.as_ref(), None);
     assert!(not_yet.get(FindingKind::Leaks).is_none());
     let reason_of = |found: &Findings, kind: FindingKind| {
@@ -126,7 +120,7 @@ fn findings_name_the_images_that_stand_twice_with_and_without_a_model() {
     assert_eq!(data.splits_are_given(), [false, true]);
 
     let model = model(&processor);
-    let mut decoded = read(with_test(), &run).expect("good images");
+    let mut decoded = read(files_with_repeats(), &run).expect("good images");
     encode(decoded.as_mut(), &model, &run);
     assert_eq!(found_in(decoded.as_ref(), Some(&model)).findings, found.findings);
     // What was looked at is still made for the model.
